@@ -34,7 +34,9 @@ public static partial class Traffic
     {
         string folder = await scenario.WebFolderAsync();
         File.Copy(Path.Combine(folder, FileName), Path.Combine(guest.Share, FileName), overwrite: true);
-        _ = (await guest.RunAsync($"busybox httpd -p {HttpPort} -h /share")).Succeeded;
+
+        // Not from the shared folder: the transfer is to show the tunnel's speed, not hostfs's.
+        _ = (await guest.RunAsync($"mkdir -p /run/web && cp /share/{FileName} /run/web && cmp /share/{FileName} /run/web/{FileName} && busybox httpd -p {HttpPort} -h /run/web")).Succeeded;
     }
 
     public static async Task PingAsync(this Scenario scenario, string inNamespace, string target, int size = 1000)
@@ -44,7 +46,7 @@ public static partial class Traffic
     }
 
     public static async Task FetchAsync(this Scenario scenario, string inNamespace, string server) =>
-        await scenario.FetchAsync(server, (command, limit) => scenario.RunAsync(inNamespace, ["sh", "-c", command], limit));
+        await scenario.FetchAsync(server, (command, limit) => scenario.RunAsync(inNamespace, ["bash", "-c", command], limit));
 
     public static async Task FetchAsync(this Scenario scenario, Guest guest, string server, string prefix = "") =>
         await scenario.FetchAsync(server, (command, limit) => guest.RunAsync(prefix + command, limit));
@@ -54,7 +56,7 @@ public static partial class Traffic
         string host = server.Contains(':') ? $"[{server}]" : server;
         string expected = Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(Path.Combine(await scenario.WebFolderAsync(), FileName))));
         var watch = System.Diagnostics.Stopwatch.StartNew();
-        CommandResult result = await run($"busybox wget -q -T 20 -O - http://{host}:{HttpPort}/{FileName} | busybox sha256sum", TransferLimit);
+        CommandResult result = await run($"set -o pipefail; busybox wget -q -O - http://{host}:{HttpPort}/{FileName} | busybox sha256sum", TransferLimit);
         if (!result.Succeeded.Contains(expected, StringComparison.Ordinal))
         {
             throw new InteropException($"the file from {server} arrived damaged or not at all: {result.Output}");

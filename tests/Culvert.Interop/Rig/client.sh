@@ -2,7 +2,7 @@
 # Runs inside UML: xl2tpd + kernel L2TP + pppd, ready to dial (echo "c culvert" to the control FIFO dials).
 # env: LNS, ADDR, TSECRET (tunnel secret, off), PPPUSER/PPPPASS (alice/wonder), NETEM=delay,30ms,loss,10% (on what it sends)
 source $RIG/bin/ppp-common.sh
-source $RIG/bin/agent.sh
+source $RIG/own/agent.sh
 ip link set vec0 up; ip addr add ${ADDR:-203.0.113.20/24} dev vec0
 ppp_options noauth "name ${PPPUSER:-alice}" "password ${PPPPASS:-wonder}" nodefaultroute refuse-eap
 cat > /etc/xl2tpd/xl2tpd.conf <<E

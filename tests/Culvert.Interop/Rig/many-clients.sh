@@ -2,7 +2,7 @@
 # Runs inside UML: N xl2tpd clients, each in a network namespace of its own (cN) with its own address 203.0.113.(100+N):
 # Linux holds one kernel tunnel per pair of addresses. They dial as soon as the file /run/dial exists; user userN.
 source $RIG/bin/ppp-common.sh
-source $RIG/bin/agent.sh
+source $RIG/own/agent.sh
 modprobe -a bridge veth
 ip link add br0 type bridge; ip link set vec0 up master br0; ip link set br0 up
 for i in $(seq $N); do

@@ -2,7 +2,7 @@
 # Runs inside UML: xl2tpd + kernel L2TP + pppd as LNS.
 # env: AUTH=pap|chap|mschap-v2, TSECRET (tunnel secret, off)
 source $RIG/bin/ppp-common.sh
-source $RIG/bin/agent.sh
+source $RIG/own/agent.sh
 ip link set vec0 up; ip addr add ${ADDR:-203.0.113.10/24} dev vec0
 ppp_options "require-$AUTH" "name lns"
 cat > /etc/xl2tpd/xl2tpd.conf <<E
