@@ -84,13 +84,13 @@ public readonly ref struct ControlMessage
     /// <summary>Hidden AVPs, read or not.</summary>
     public int HiddenCount { get; }
 
-    /// <summary>Hidden AVPs without the M bit that were left out because they could not be read.</summary>
+    /// <summary>Hidden AVPs that could not be read: no getter finds them.</summary>
     public int UnreadableCount { get; }
 
     /// <summary>Unrecognized AVPs without the M bit.</summary>
     public int IgnoredCount { get; }
 
-    /// <summary>Every AVP in clear, in order, duplicates and unrecognized ones too.</summary>
+    /// <summary>Every AVP in order, in clear where it could be read; duplicates and unrecognized ones too.</summary>
     public AvpReader GetEnumerator() => new(_body);
 
     /// <summary>Reads a message without hidden AVPs, or whose hidden AVPs do not matter.</summary>
@@ -135,7 +135,7 @@ public readonly ref struct ControlMessage
         AvpFormat? format = AvpDefinitions.Find(id)?.Format;
         foreach (Avp avp in this)
         {
-            if (avp.Id == id && !avp.HasReservedBits && (format is not { } known || known.Allows(avp.Value.Length)))
+            if (avp.Id == id && !avp.HasReservedBits && !avp.IsHidden && (format is not { } known || known.Allows(avp.Value.Length)))
             {
                 value = avp.Value;
                 return true;

@@ -27,7 +27,7 @@ internal ref struct ControlMessageScan
     public ulong SeenLow;
     public ulong SeenHigh;
 
-    /// <summary>Returns the body in clear: the body itself when nothing is hidden, else rewritten into the scratch buffer.</summary>
+    /// <summary>Returns the body in clear: the body itself when nothing can be revealed, else a copy in the scratch buffer.</summary>
     public ReadOnlySpan<byte> Run(ReadOnlySpan<byte> body, ReadOnlySpan<byte> secret, Span<byte> scratch)
     {
         _secret = secret;
@@ -36,19 +36,21 @@ internal ref struct ControlMessageScan
             return default;
         }
 
-        if (HiddenCount == 0)
+        if (HiddenCount == 0 || secret.IsEmpty)
         {
             NoteAll(body);
             return body;
         }
 
-        if (scratch.Length < body.Length && !secret.IsEmpty)
+        if (scratch.Length < body.Length)
         {
             Fault = ControlMessageFault.ScratchTooSmall;
             return default;
         }
 
-        return Reveal(body, scratch);
+        ReadOnlySpan<byte> clear = Reveal(body, scratch);
+        NoteAll(clear);
+        return clear;
     }
 
     public static bool Bit(ulong low, ulong high, ushort type) => type < TypesTracked && ((type < 64 ? low : high) >> (type & 63) & 1) != 0;
@@ -91,31 +93,24 @@ internal ref struct ControlMessageScan
         }
     }
 
+    // Copies the body with hidden values replaced; those that cannot be read stay as they are.
     private ReadOnlySpan<byte> Reveal(ReadOnlySpan<byte> body, Span<byte> scratch)
     {
-        // Without a secret nothing can be revealed: hidden AVPs are left out, and the copy only gets shorter.
-        Span<byte> clear = scratch.Length >= body.Length ? scratch : new byte[body.Length];
         int length = 0;
         foreach (Avp avp in new AvpReader(body))
         {
-            if (!avp.IsHidden)
-            {
-                avp.Whole.CopyTo(clear[length..]);
-                length += avp.Whole.Length;
-                _randomVector = avp.Id == AvpType.RandomVector && !avp.HasReservedBits ? avp.Value : _randomVector;
-            }
-            else if (TryReveal(avp, clear[length..], out int revealed))
+            if (avp.IsHidden && TryReveal(avp, scratch[length..], out int revealed))
             {
                 length += revealed;
+                continue;
             }
-            else if (Fault != ControlMessageFault.None)
-            {
-                return default;
-            }
+
+            avp.Whole.CopyTo(scratch[length..]);
+            length += avp.Whole.Length;
+            _randomVector = avp.Id == AvpType.RandomVector && !avp.HasReservedBits && !avp.IsHidden ? avp.Value : _randomVector;
         }
 
-        NoteAll(clear[..length]);
-        return clear[..length];
+        return scratch[..length];
     }
 
     // The value in clear is at least two octets shorter than the hidden one, so it fits where the hidden AVP would.
@@ -142,19 +137,28 @@ internal ref struct ControlMessageScan
 
     private void NoteUnreadable(in Avp avp, AvpHidingFault fault)
     {
+        UnreadableCount++;
         HidingFault = HidingFault == AvpHidingFault.None ? fault : HidingFault;
-        if (avp.IsMandatory)
+        if (avp.IsMandatory && Fault == ControlMessageFault.None)
         {
             Fault = ControlMessageFault.UnreadableHiddenAvp;
             FaultyAvp = avp.Id;
-            return;
         }
-
-        UnreadableCount++;
     }
 
     private void Note(in Avp avp, ReadOnlySpan<byte> clear)
     {
+        if (avp.IsHidden)
+        {
+            // With a secret, Reveal has already tried and noted it.
+            if (_secret.IsEmpty)
+            {
+                NoteUnreadable(avp, AvpHidingFault.NoSecret);
+            }
+
+            return;
+        }
+
         AvpDefinition? definition = AvpDefinitions.Find(avp.Id);
         if (definition is null || !definition.IsRecognized || avp.HasReservedBits)
         {

@@ -33,6 +33,7 @@ public ref struct ControlMessageWriter
     private ReadOnlySpan<byte> _randomVector;
     private IRandomSource? _random;
     private AvpHidingScope _scope;
+    private bool _failed;
 
     /// <param name="destination">Where the message goes; as long as the largest message that may be sent.</param>
     /// <param name="sessionId">The peer's Session ID, 0 when unknown or for messages about the tunnel.</param>
@@ -50,14 +51,14 @@ public ref struct ControlMessageWriter
         _writer.WriteUInt16((ushort)type);
     }
 
-    /// <summary>True once something did not fit or could not be hidden; nothing is written afterwards.</summary>
-    public bool Failed { get; private set; }
+    /// <summary>True once something did not fit or could not be hidden; the message is then not to be sent.</summary>
+    public readonly bool Failed => _failed || _writer.Overflowed;
 
     /// <summary>Lets AVPs be hidden (section 4.3). A Random Vector AVP is written before the first hidden one.</summary>
     /// <param name="secret">The tunnel's shared secret; not empty.</param>
     public void EnableHiding(ReadOnlySpan<byte> secret, IRandomSource random, AvpHidingScope scope = AvpHidingScope.Requested)
     {
-        Failed |= secret.IsEmpty;
+        _failed |= secret.IsEmpty;
         _secret = secret;
         _random = random;
         _scope = scope;
@@ -68,7 +69,7 @@ public ref struct ControlMessageWriter
     {
         if (_random is null)
         {
-            Failed = true;
+            _failed = true;
             return;
         }
 
@@ -106,7 +107,7 @@ public ref struct ControlMessageWriter
     {
         if (Encoding.UTF8.GetByteCount(value) > Avp.MaximumValueSize)
         {
-            Failed = true;
+            _failed = true;
             return;
         }
 
@@ -157,7 +158,7 @@ public ref struct ControlMessageWriter
     /// <summary>Sets the Length field. False when the message did not fit: then it must not be sent.</summary>
     public bool TryFinish(out int length)
     {
-        Failed |= _writer.Overflowed || _writer.Length > ushort.MaxValue;
+        _failed |= _writer.Overflowed || _writer.Length > ushort.MaxValue;
         length = Failed ? 0 : _writer.Length;
         if (!Failed)
         {
@@ -171,7 +172,7 @@ public ref struct ControlMessageWriter
     {
         if (Failed || valueLength > Avp.MaximumValueSize)
         {
-            Fail();
+            _failed = true;
             return;
         }
 
@@ -186,7 +187,7 @@ public ref struct ControlMessageWriter
     {
         if (_secret.IsEmpty || _random is null || value.Length > Avp.MaximumValueSize - AvpHiding.LengthSize)
         {
-            Fail();
+            _failed = true;
             return;
         }
 
@@ -221,6 +222,4 @@ public ref struct ControlMessageWriter
     private readonly int RoomLeft() => _destination.Length - _writer.Length - Avp.HeaderSize;
 
     private static int RoundUp(int length) => (length + PaddingUnit - 1) / PaddingUnit * PaddingUnit;
-
-    private void Fail() => Failed = true;
 }

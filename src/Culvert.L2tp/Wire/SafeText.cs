@@ -40,6 +40,33 @@ public static class SafeText
         }
     }
 
+    /// <summary>
+    /// Appends in double quotes, with quotes and backslashes escaped too and at most <paramref name="limit"/> octets shown, so that
+    /// where the text ends cannot be forged.
+    /// </summary>
+    public static void AppendQuoted(StringBuilder text, ReadOnlySpan<byte> octets, int limit)
+    {
+        ReadOnlySpan<byte> shown = octets[..Math.Min(limit, octets.Length)];
+        text.Append('"');
+        while (!shown.IsEmpty)
+        {
+            int plain = shown.IndexOfAny((byte)'"', (byte)'\\');
+            Append(text, plain < 0 ? shown : shown[..plain]);
+            shown = plain < 0 ? default : shown[plain..];
+            if (!shown.IsEmpty)
+            {
+                AppendEscaped(text, shown[..1]);
+                shown = shown[1..];
+            }
+        }
+
+        text.Append('"');
+        if (octets.Length > limit)
+        {
+            text.Append($"...(+{octets.Length - limit})");
+        }
+    }
+
     private static void AppendEscaped(StringBuilder text, ReadOnlySpan<byte> octets)
     {
         foreach (byte octet in octets)
