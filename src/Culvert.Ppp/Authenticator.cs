@@ -37,6 +37,7 @@ internal sealed class Authenticator(PppLinkSettings settings, IRandomSource rand
     public void Open(AuthenticationMethod? peerMethod, AuthenticationMethod? localMethod, Timestamp now)
     {
         Close();
+        PeerName = "";
         PeerMethod = peerMethod;
         LocalMethod = localMethod;
         if (peerMethod is { } judged)
@@ -61,7 +62,6 @@ internal sealed class Authenticator(PppLinkSettings settings, IRandomSource rand
         _reported = null;
         _response = null;
         _forgetAt = Timestamp.Never;
-        PeerName = "";
     }
 
     /// <summary>Whether packets of <paramref name="protocol"/> are part of what was agreed on.</summary>

@@ -16,6 +16,9 @@ internal interface INegotiationHost
 
     void LayerFinished(ControlProtocol layer, Timestamp now);
 
+    /// <summary>The peer does not know what every implementation must know: the protocol is over.</summary>
+    void RejectedFatally(ControlProtocol layer, string text);
+
     /// <summary>The peer sent a Terminate-Request; <paramref name="text"/> is its data.</summary>
     void PeerTerminates(ControlProtocol layer, ReadOnlySpan<byte> text, Timestamp now);
 
@@ -56,6 +59,7 @@ internal abstract class ControlProtocol(INegotiationHost host)
     private byte _acknowledgedIdentifier;
     private byte _repeatedAcks;
     private bool _isRequestOutstanding;
+    private bool _hasHeard;
 
     public abstract PppProtocol Protocol { get; }
 
@@ -70,6 +74,9 @@ internal abstract class ControlProtocol(INegotiationHost host)
 
     /// <summary>The option that was refused last, in either direction: what a negotiation that fails was about.</summary>
     public byte DisputedOption { get; private set; }
+
+    /// <summary>Whether the peer ever said anything in this protocol.</summary>
+    public bool HasHeard => _hasHeard;
 
     protected INegotiationHost Host => host;
 
@@ -124,6 +131,7 @@ internal abstract class ControlProtocol(INegotiationHost host)
             return false;
         }
 
+        _hasHeard = true;
         switch (packet.Code)
         {
             case ControlCode.ConfigureRequest:
@@ -152,8 +160,19 @@ internal abstract class ControlProtocol(INegotiationHost host)
         }
     }
 
-    /// <summary>The peer does not know this protocol at all: nothing more is sent (RFC 1661 section 5.7).</summary>
-    public void ReceiveProtocolReject(Timestamp now) => Fire(AutomatonEvent.ReceiveCatastrophicReject, now);
+    /// <summary>The peer does not know this protocol at all (RFC 1661 section 5.7).</summary>
+    public void ReceiveProtocolReject(Timestamp now)
+    {
+        Fire(AutomatonEvent.ReceiveCatastrophicReject, now);
+        host.RejectedFatally(this, $"the peer rejects the protocol {Name}");
+    }
+
+    /// <summary>Back to the beginning without a packet: the link is over.</summary>
+    public void Reset()
+    {
+        _state = AutomatonState.Initial;
+        _restartAt = Timestamp.Never;
+    }
 
     /// <summary>In words, for a reason: what was refused and what it was about.</summary>
     public virtual string DescribeDispute() => $"option {OptionTable.NameOf(Protocol, DisputedOption)}";
@@ -444,6 +463,11 @@ internal abstract class ControlProtocol(INegotiationHost host)
         }
 
         Fire(isCatastrophic ? AutomatonEvent.ReceiveCatastrophicReject : AutomatonEvent.ReceivePermittedReject, now, packet);
+        if (isCatastrophic)
+        {
+            host.RejectedFatally(this, $"the peer rejects {Name} {rejected}");
+        }
+
         return true;
     }
 

@@ -51,6 +51,7 @@ public sealed class IpcpPolicy
 /// </summary>
 /// <param name="Local">Address of this end; none or 0.0.0.0: to be assigned by the peer.</param>
 /// <param name="Peer">Address for the peer; none: whatever the peer has.</param>
+/// <param name="Policy">What is the same for all links of a profile.</param>
 public sealed record IpcpSettings(IpAddress Local, IpAddress Peer, IpcpPolicy Policy)
 {
     /// <summary>The client's usual settings: everything from the peer.</summary>

@@ -1,4 +1,5 @@
 using Culvert.Core;
+using Culvert.Ppp.Authentication;
 using Culvert.Ppp.Wire;
 
 namespace Culvert.Ppp;
@@ -74,13 +75,22 @@ public sealed partial class PppLink : ILcpHost
     {
         if (layer is Lcp)
         {
-            Remember(LinkCloseReason.NoAnswer, $"LCP: {_settings.Negotiation.MaxConfigure} Configure-Requests without agreement");
+            RememberSilence();
             Finish(now);
         }
         else if (Phase == PppPhase.Network && !IsAnyNetworkOpen())
         {
             // The protocol is over, the link is not: the peer may begin again, until the phase's time is up.
             StartNetworkTimer(now);
+        }
+    }
+
+    void INegotiationHost.RejectedFatally(ControlProtocol layer, string text)
+    {
+        if (layer is Lcp)
+        {
+            Remember(LinkCloseReason.NegotiationFailed, text);
+            Phase = Phase == PppPhase.Dead ? PppPhase.Dead : PppPhase.Terminate;
         }
     }
 
@@ -130,9 +140,13 @@ public sealed partial class PppLink : ILcpHost
             }
         }
 
-        if (_authentication.Speaks(protocol) && Phase == PppPhase.Authenticate)
+        if (protocol == PppProtocol.Lcp)
         {
-            Close(LinkCloseReason.AuthenticationRefused, $"the peer rejects {protocol} although it agreed to it", now);
+            _lcp.ReceiveProtocolReject(now);
+        }
+        else if (_authentication.Speaks(protocol) && Phase == PppPhase.Authenticate)
+        {
+            Close(LinkCloseReason.AuthenticationRefused, $"the peer rejects {PppPrinter.NameOf(protocol)} although it agreed to it", now);
         }
     }
 
@@ -168,7 +182,7 @@ public sealed partial class PppLink : ILcpHost
         }
 
         _authentication.Open(_lcp.PeerMethod, _lcp.LocalMethod, now);
-        FollowAuthentication(LinkCloseReason.LocalAuthenticationFailed, now);
+        FollowAuthentication(isTimeout: false, now);
     }
 
     private void ReceiveAuthentication(PppProtocol protocol, ReadOnlySpan<byte> information, Timestamp now)
@@ -179,20 +193,23 @@ public sealed partial class PppLink : ILcpHost
             return;
         }
 
-        FollowAuthentication(LinkCloseReason.LocalAuthenticationFailed, now);
+        FollowAuthentication(isTimeout: false, now);
     }
 
-    /// <summary>Does what the last step of authentication calls for. <paramref name="ifFailed"/>: what a failure in that step means.</summary>
-    private void FollowAuthentication(LinkCloseReason ifFailed, Timestamp now)
+    /// <summary>Does what the last step of authentication calls for.</summary>
+    private void FollowAuthentication(bool isTimeout, Timestamp now)
     {
         _authentication.Pump(this);
         if (_authentication.Failure is { } failure)
         {
-            Close(ifFailed, failure, now);
+            LinkCloseReason refusal = _authentication.HasPeerFailed
+                ? LinkCloseReason.PeerAuthenticationFailed
+                : LinkCloseReason.LocalAuthenticationFailed;
+            Close(isTimeout ? LinkCloseReason.AuthenticationTimeout : refusal, failure, now);
             return;
         }
 
-        if (_authentication.TryTakeRequest(out Authentication.AuthenticationRequest? request))
+        if (_authentication.TryTakeRequest(out AuthenticationRequest? request))
         {
             Raise(PppLinkEvent.RequestOf(request!));
         }
@@ -201,7 +218,7 @@ public sealed partial class PppLink : ILcpHost
         {
             Phase = PppPhase.Network;
             _authentication.Relax(now);
-            StartNetworkTimer(now);
+            _phaseEndsAt = now + _settings.NetworkTimeout;
             Raise(PppLinkEvent.Of(PppLinkEventKind.Authenticated));
             Raise(PppLinkEvent.Of(PppLinkEventKind.NetworkRequested));
         }
@@ -327,7 +344,7 @@ public sealed partial class PppLink : ILcpHost
 
     private void StartNetworkTimer(Timestamp now)
     {
-        if (Phase == PppPhase.Network && _phaseEndsAt == Timestamp.Never || Phase == PppPhase.Network && _networks.Length == 0)
+        if (Phase == PppPhase.Network && _phaseEndsAt == Timestamp.Never)
         {
             _phaseEndsAt = now + _settings.NetworkTimeout;
         }
@@ -360,6 +377,20 @@ public sealed partial class PppLink : ILcpHost
         }
     }
 
+    private void RememberSilence()
+    {
+        byte tries = _settings.Negotiation.MaxConfigure;
+        if (_lcp.HasHeard)
+        {
+            string about = _lcp.DisputedOption == 0 ? "" : $", last about {_lcp.DescribeDispute()}";
+            Remember(LinkCloseReason.NegotiationFailed, $"LCP: the peer answers, but {tries} Configure-Requests brought no agreement{about}");
+        }
+        else
+        {
+            Remember(LinkCloseReason.NoAnswer, $"no answer to {tries} LCP Configure-Requests");
+        }
+    }
+
     private void Finish(Timestamp now)
     {
         if (Phase == PppPhase.Dead)
@@ -372,8 +403,17 @@ public sealed partial class PppLink : ILcpHost
         _keepalive.Stop();
         _phaseEndsAt = Timestamp.Never;
         Phase = PppPhase.Dead;
-        _lcp.Reset(now);
+        _lcp.Reset();
         Raise(PppLinkEvent.ClosedBecause(_closeReason, _closeText));
+    }
+
+    internal void SendAuthentication(AuthenticationMethod method, ReadOnlySpan<byte> packet)
+    {
+        Span<byte> buffer = stackalloc byte[PppFrame.MaxHeaderLength + AuthenticationProtocol.MaxPacketSize];
+        var writer = new WireWriter(buffer);
+        PppFrame.WriteHeader(ref writer, (PppProtocol)method.ProtocolNumber(), TransmitFraming);
+        writer.WriteBytes(packet);
+        _frames.Enqueue(writer.Written);
     }
 
     private void Raise(PppLinkEvent linkEvent) => _ = _events.TryEnqueue(linkEvent);

@@ -167,7 +167,7 @@ public sealed partial class PppLink
         if (_authentication.NextDeadline <= now)
         {
             _authentication.Advance(now);
-            FollowAuthentication(LinkCloseReason.AuthenticationTimeout, now);
+            FollowAuthentication(isTimeout: true, now);
         }
 
         if (_phaseEndsAt <= now)
@@ -198,7 +198,7 @@ public sealed partial class PppLink
         if (Phase is PppPhase.Authenticate or PppPhase.Network)
         {
             _authentication.Decide(request, verdict, now);
-            FollowAuthentication(LinkCloseReason.PeerAuthenticationFailed, now);
+            FollowAuthentication(isTimeout: false, now);
         }
     }
 

@@ -5,8 +5,8 @@ public enum OptionFormat : byte
 {
     Octets,
     Flag,
-    UInt16,
-    UInt32,
+    Number16,
+    Number32,
     Hexadecimal32,
     IPv4Address,
     TwoIPv4Addresses,
@@ -18,7 +18,9 @@ public enum OptionFormat : byte
 }
 
 /// <summary>One configuration option: its number, the word for it, and the shape of its data.</summary>
+/// <param name="Type">The number on the wire.</param>
 /// <param name="Name">The RFC's name.</param>
+/// <param name="Format">How to read and print the data.</param>
 /// <param name="MinLength">Least octets of data (without type and length).</param>
 /// <param name="MaxLength">Most octets of data, 253 where the option has no fixed length.</param>
 public readonly record struct OptionDescription(byte Type, string Name, OptionFormat Format, byte MinLength, byte MaxLength);
@@ -55,7 +57,7 @@ public static class OptionTable
     /// <summary>RFC 1661 section 6, RFC 1570, RFC 1990, RFC 2484 and the registry.</summary>
     private static readonly OptionDescription[] Lcp =
     [
-        new(LcpOption.MaximumReceiveUnit, "MRU", OptionFormat.UInt16, 2, 2),
+        new(LcpOption.MaximumReceiveUnit, "MRU", OptionFormat.Number16, 2, 2),
         new(LcpOption.AsyncControlCharacterMap, "ACCM", OptionFormat.Hexadecimal32, 4, 4),
         new(LcpOption.AuthenticationProtocol, "Auth-Prot", OptionFormat.AuthenticationProtocol, 2, Any),
         new(LcpOption.QualityProtocol, "Quality-Prot", OptionFormat.Octets, 2, Any),
@@ -66,10 +68,10 @@ public static class OptionTable
         new(10, "Self-Describing-Pad", OptionFormat.Octets, 1, 1),
         new(11, "Numbered-Mode", OptionFormat.Octets, 0, Any),
         new(13, "Callback", OptionFormat.Octets, 1, Any),
-        new(LcpOption.MultilinkMrru, "MRRU", OptionFormat.UInt16, 2, 2),
+        new(LcpOption.MultilinkMrru, "MRRU", OptionFormat.Number16, 2, 2),
         new(18, "Short-Sequence", OptionFormat.Flag, 0, 0),
         new(LcpOption.EndpointDiscriminator, "Endpoint-Disc", OptionFormat.EndpointDiscriminator, 1, Any),
-        new(23, "Link-Discriminator", OptionFormat.UInt16, 2, 2),
+        new(23, "Link-Discriminator", OptionFormat.Number16, 2, 2),
         new(28, "Internationalization", OptionFormat.Octets, 4, Any),
     ];
 
