@@ -19,6 +19,8 @@ internal sealed class ChapPeer : AuthenticationProtocol
     // Two, because an older Challenge may overtake a newer one; whichever is judged counts.
     private Exchange? _latest;
     private Exchange? _earlier;
+    private Timestamp _giveUpAt;
+    private byte _transmissions;
     private bool _isResponseDue;
 
     public ChapPeer(AuthenticationMethod method, AuthenticationCredentials credentials, AuthenticationSettings settings, IRandomSource random)
@@ -38,7 +40,8 @@ internal sealed class ChapPeer : AuthenticationProtocol
         }
 
         State = AuthenticationState.Pending;
-        NextDeadline = now + Settings.PeerTimeout;
+        _giveUpAt = now + Settings.PeerTimeout;
+        NextDeadline = _giveUpAt;
     }
 
     public override void Receive(ReadOnlySpan<byte> packet, Timestamp now)
@@ -57,7 +60,7 @@ internal sealed class ChapPeer : AuthenticationProtocol
         switch ((ChapCode)view.Code)
         {
             case ChapCode.Challenge:
-                ReceiveChallenge(view);
+                ReceiveChallenge(view, now);
                 break;
             case ChapCode.Success or ChapCode.Failure when Find(view.Identifier) is { } exchange:
                 ReceiveVerdict(view, exchange);
@@ -70,11 +73,24 @@ internal sealed class ChapPeer : AuthenticationProtocol
 
     public override void Advance(Timestamp now)
     {
-        if (State == AuthenticationState.Pending && now >= NextDeadline)
+        if (State != AuthenticationState.Pending || now < NextDeadline)
+        {
+            return;
+        }
+
+        if (now >= _giveUpAt)
         {
             string reason = _latest is null ? "no Challenge came" : "the Response was never answered";
             Forget();
             Fail($"{Method.DisplayName()}: {reason}" + (Discarded > 0 ? $" ({Discarded} packets did not fit)" : string.Empty));
+        }
+        else if (_latest is not null && _transmissions < Settings.MaxTransmissions)
+        {
+            SendResponse(now);
+        }
+        else
+        {
+            NextDeadline = _giveUpAt;
         }
     }
 
@@ -97,7 +113,7 @@ internal sealed class ChapPeer : AuthenticationProtocol
         Forget();
     }
 
-    private void ReceiveChallenge(AuthenticationPacket view)
+    private void ReceiveChallenge(AuthenticationPacket view, Timestamp now)
     {
         bool isUsable = view.TryReadValueAndName(out ReadOnlySpan<byte> challenge, out _)
             && (Method == AuthenticationMethod.ChapMd5 || challenge.Length == MsChapV2.ChallengeSize);
@@ -112,7 +128,22 @@ internal sealed class ChapPeer : AuthenticationProtocol
             : AnswerMsChapV2(view.Identifier, challenge);
         _earlier = _latest is { } latest && latest.Identifier != answer.Identifier ? latest : _earlier;
         _latest = answer;
+        _transmissions = 0;
+        SendResponse(now);
+    }
+
+    /// <summary>
+    /// Repeats a Response whose Success may be lost, which the authenticator must allow (RFC 1994 section 4.1). After the first
+    /// success it is left to the authenticator to challenge again.
+    /// </summary>
+    private void SendResponse(Timestamp now)
+    {
+        _transmissions++;
         _isResponseDue = true;
+        if (State == AuthenticationState.Pending)
+        {
+            NextDeadline = Timestamp.Min(now + Settings.RetransmitInterval, _giveUpAt);
+        }
     }
 
     private void ReceiveVerdict(AuthenticationPacket view, Exchange exchange)
