@@ -27,7 +27,9 @@ public sealed class LinuxException : Exception
         string name = Enum.IsDefined(error) ? error.ToString() : $"errno {(int)error}";
         string words = Marshal.GetPInvokeErrorMessage((int)error);
         string explained = string.IsNullOrEmpty(kernelWords) ? "" : $": {kernelWords}";
-        string advice = error is Errno.EPERM or Errno.EACCES ? $"; needs {capability} (run as root or grant it)" : "";
+        // EACCES has many reasons in the kernel; where it gave one of them, a capability would not help.
+        bool isCapabilityMissing = error == Errno.EPERM || (error == Errno.EACCES && explained.Length == 0);
+        string advice = isCapabilityMissing ? $"; needs {capability} (run as root or grant it)" : "";
         return $"Cannot {attempted}: {words} ({name}){explained}{advice}.";
     }
 }

@@ -47,7 +47,12 @@ public sealed partial class Netlink
         NetlinkWriter request = AddressRequest(NetlinkType.NewAddress, flags, index, local, prefixLength, peer);
         request.Attribute((int)AddressAttribute.Flags, local.IsIPv6 ? NoDuplicateDetection : 0);
         string towards = peer.IsNone ? "" : $" with peer {peer}";
-        Execute(ref request, index, name => $"give {local}/{prefixLength}{towards} to {name}");
+        Errno error = _socket.Execute(ref request, out string? words);
+        if (error != Errno.None)
+        {
+            words ??= error == Errno.EACCES ? "IPv6 is off on this interface (sysctl disable_ipv6)" : null;
+            throw new LinuxException(error, $"give {local}/{prefixLength}{towards} to {NameOf(index)}", words);
+        }
     }
 
     private NetlinkWriter AddressRequest(
