@@ -126,7 +126,8 @@ public sealed class ControlMessageTests
     {
         TestAvp tunnelId = TestAvp.AssignedTunnelId(7) with { Reserved = reserved };
 
-        Assert.True(ControlMessage.TryRead(L2tpBuilder.Control(1, 0, 0, 0, TestAvp.MessageType(1), tunnelId).AsSpan(12), out ControlMessage message));
+        byte[] packet = L2tpBuilder.Control(1, 0, 0, 0, TestAvp.MessageType(1), tunnelId);
+        Assert.True(ControlMessage.TryRead(packet.AsSpan(12), out ControlMessage message));
         Assert.Equal(AvpType.AssignedTunnelId, message.UnknownMandatory);
         Assert.False(message.TryGetUInt16(AvpType.AssignedTunnelId, out _));
 

@@ -19,7 +19,8 @@ public sealed class L2tpPrinterTests
         "*Result Code(2 general error, error 8 unknown AVP with the M bit set, \"unknown AVP 999\")")]
     [InlineData(nameof(GoldenPackets.Cdn),
         "l2tp:[TLS](48879/34661)Ns=4,Nr=2 *Message Type(CDN) *Result Code(3 administrative reasons) *Assigned Session ID(17185) " +
-        "*Q.931 Cause Code(cause 16, message 69, \"bye\") PPP Disconnect Cause Code(code 16, protocol 0xc223, at local, \"wrong password\")")]
+        "*Q.931 Cause Code(cause 16, message 69, \"bye\") " +
+        "PPP Disconnect Cause Code(code 16, protocol 0xc223, at local, \"wrong password\")")]
     [InlineData(nameof(GoldenPackets.Wen),
         "l2tp:[TLS](48879/34661)Ns=5,Nr=2 *Message Type(WEN) " +
         "*Call Errors(CRC 1, framing 2, hardware overruns 3, buffer overruns 4, time-outs 5, alignment 6)")]

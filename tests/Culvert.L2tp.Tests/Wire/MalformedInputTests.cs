@@ -70,7 +70,8 @@ public sealed class MalformedInputTests
     {
         if (L2tpHeader.TryRead(datagram, out L2tpHeader header))
         {
-            if (header.PayloadStart < L2tpHeader.MinimumSize || header.PayloadStart > header.PayloadEnd || header.PayloadEnd > datagram.Length)
+            if (header.PayloadStart < L2tpHeader.MinimumSize || header.PayloadStart > header.PayloadEnd ||
+                header.PayloadEnd > datagram.Length)
             {
                 Assert.Fail($"payload {header.PayloadStart}..{header.PayloadEnd} of {datagram.Length}");
             }
