@@ -23,15 +23,18 @@ public sealed class Capture
     }
 
     /// <summary>
-    /// Ends the capture and asserts that tshark finds no packet from <paramref name="address"/> (one of ours) malformed or worth an
+    /// Ends the capture and asserts that tshark finds no packet from <paramref name="addresses"/> (ours) malformed or worth an
     /// expert's error.
     /// </summary>
-    public async Task StopAndCheckAsync(string address)
+    public async Task StopAndCheckAsync(params string[] addresses)
     {
         await _tcpdump.SignalAsync("INT");
         await _tcpdump.WaitForExitAsync(TimeSpan.FromSeconds(5));
-        int sent = await TsharkCheck.AssertCleanAsync(_file, address);
-        _scenario.Note($"tshark finds nothing wrong with the {sent} packets from {address}");
+        foreach (string address in addresses)
+        {
+            int sent = await TsharkCheck.AssertCleanAsync(_file, address);
+            _scenario.Note($"tshark finds nothing wrong with the {sent} packets from {address}");
+        }
     }
 }
 
