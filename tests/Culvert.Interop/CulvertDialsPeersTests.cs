@@ -57,36 +57,49 @@ public sealed class CulvertDialsPeersTests
         }, $"dial-xl2tpd-{authentication}");
     }
 
-    [Fact(Timeout = 120_000)]
-    public async Task Culvert_dials_l2tpns()
+    [Theory(Timeout = 120_000)]
+    [InlineData(Ending.WeHangUp)]
+    [InlineData(Ending.PeerEndsSession)]
+    public async Task Culvert_dials_l2tpns(Ending ending)
     {
         Requirements.L2tpns();
         await Scenario.RunAsync(async scenario =>
         {
             await scenario.UseRigAsync();
             await scenario.UseOtherHostAsync();
-            await PeerPrograms.StartL2tpnsAsync(scenario);
+            L2tpns l2tpns = await L2tpns.StartAsync(scenario);
             await scenario.ServeFileAsync(scenario.MainNamespace);
             Capture capture = await Capture.StartAsync(scenario, scenario.MainNamespace, "br0");
             CulvertDial dial = await CulvertDial.StartAsync(
-                scenario, scenario.OtherNamespace, "203.0.113.1", "alice", "wonder", Secret, ["198.51.100.0/24"]);
+                scenario, scenario.OtherNamespace, "203.0.113.1", "alice", "wonder", L2tpns.TunnelSecret, ["198.51.100.0/24"]);
             Assert.Equal("198.51.100.77", dial.Address); // RADIUS said so
             await TrafficAsync(scenario, dial, "198.51.100.1");
-            await dial.HangUpAsync();
-            await PeerPrograms.L2tpnsHasNothingAsync(scenario);
+            if (ending == Ending.WeHangUp)
+            {
+                await dial.HangUpAsync();
+            }
+            else
+            {
+                await l2tpns.ConsoleAsync("drop user alice");
+                await dial.LosesConnectionAsync();
+            }
+
+            await l2tpns.LoggedAsync("Shutting down session", TimeSpan.FromSeconds(5));
             await capture.StopAndCheckAsync(Client);
-        });
+        }, $"dial-l2tpns-{ending}");
     }
 
-    [Fact(Timeout = 120_000)]
-    public async Task Culvert_dials_SoftEther()
+    [Theory(Timeout = 120_000)]
+    [InlineData(Ending.WeHangUp)]
+    [InlineData(Ending.PeerEndsSession)]
+    public async Task Culvert_dials_SoftEther(Ending ending)
     {
         Requirements.SoftEther();
         await Scenario.RunAsync(async scenario =>
         {
             await scenario.UseRigAsync();
             await scenario.UseOtherHostAsync();
-            await PeerPrograms.StartSoftEtherAsync(scenario);
+            SoftEther softEther = await SoftEther.StartAsync(scenario);
 
             // Behind SoftEther's NAT: an address that the client reaches only through the tunnel.
             const string Behind = "192.0.2.80";
@@ -97,9 +110,20 @@ public sealed class CulvertDialsPeersTests
                 scenario, scenario.OtherNamespace, "203.0.113.1", "alice", "wonder", null, ["198.18.30.0/24", $"{Behind}/32"]);
             await scenario.PingAsync(dial.Namespace, "198.18.30.1", size: 500);
             await scenario.FetchAsync(dial.Namespace, Behind);
-            await dial.HangUpAsync();
+            string session = Assert.Single(await softEther.SessionsAsync());
+            if (ending == Ending.WeHangUp)
+            {
+                await dial.HangUpAsync();
+            }
+            else
+            {
+                await softEther.DisconnectAsync(session);
+                await dial.LosesConnectionAsync();
+            }
+
+            await Eventually.TrueAsync("SoftEther has no session left", TimeSpan.FromSeconds(10), async () => (await softEther.SessionsAsync()).Count == 0);
             await capture.StopAndCheckAsync(Client);
-        });
+        }, $"dial-softether-{ending}");
     }
 
     private static async Task TrafficAsync(Scenario scenario, CulvertDial dial, string target)
