@@ -1,0 +1,112 @@
+using System.CommandLine;
+using System.Text.Json;
+using Spectre.Console;
+
+namespace Culvert.Cli;
+
+/// <summary>culvert show WHAT: tables for people, --json for programs, the same field names in both.</summary>
+internal static class ShowCommand
+{
+    private static readonly Dictionary<string, string[]> DefaultColumns = new(StringComparer.Ordinal)
+    {
+        ["tunnels"] = ["id", "peer-id", "state", "role", "peer", "host-name", "sessions", "uptime"],
+        ["sessions"] = ["id", "state", "user", "address", "peer", "method", "mtu", "uptime", "rx-octets", "tx-octets"],
+        ["pools"] = ["name", "prefix", "gateway", "in-use", "capacity", "exhausted"],
+        ["counters"] = ["name", "value"],
+    };
+
+    private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
+
+    public static Command Create()
+    {
+        var what = new Argument<string>("what") { Description = $"one of {string.Join(", ", DefaultColumns.Keys)}" };
+        what.AcceptOnlyFromAmong([.. DefaultColumns.Keys]);
+        var match = new Option<string[]>("--match")
+        {
+            Description = "only rows whose field fits a pattern with * and ?, for example user=al*; several must all fit",
+            HelpName = "FIELD=PATTERN",
+        };
+        var columns = new Option<string?>("--columns") { Description = "the fields to show, separated by commas; 'all' for every one", HelpName = "A,B,C" };
+        var order = new Option<string?>("--order") { Description = "sort by this field; with a leading minus, largest first", HelpName = "FIELD" };
+        var watch = new Option<bool>("--watch") { Description = "show again every second until Ctrl-C" };
+        Option<bool> json = CommonOptions.Json();
+        Option<string?> socket = CommonOptions.Socket();
+        var command = new Command("show", "Show what a running node holds.") { what, match, columns, order, json, watch, socket };
+        command.SetAction((parsed, cancel) => Failure.Guard(() => Show(
+            new Request(
+                parsed.GetRequiredValue(what),
+                new RowFilter(parsed.GetValue(match) ?? [], parsed.GetValue(order)),
+                parsed.GetValue(columns),
+                parsed.GetValue(json)),
+            parsed.GetValue(watch),
+            parsed.GetValue(socket),
+            cancel)));
+        return command;
+    }
+
+    private static async Task<int> Show(Request request, bool watch, string? socket, CancellationToken cancel)
+    {
+        using var client = new ControlClient(socket);
+        if (!watch)
+        {
+            Print(request, await client.Get($"v1/{request.What}", cancel));
+            return ExitCode.Done;
+        }
+
+        while (!cancel.IsCancellationRequested)
+        {
+            JsonElement answer = await client.Get($"v1/{request.What}", cancel);
+            if (!request.Json && !Console.IsOutputRedirected)
+            {
+                AnsiConsole.Clear();
+            }
+
+            Print(request, answer);
+            await Task.Delay(WatchInterval, cancel);
+        }
+
+        return ExitCode.Done;
+    }
+
+    private static void Print(Request request, JsonElement answer)
+    {
+        IReadOnlyList<JsonElement> rows = request.Filter.Apply([.. answer.EnumerateArray()]);
+        if (request.Json)
+        {
+            Console.WriteLine(JsonRows.ToText(rows));
+            return;
+        }
+
+        string[] columns = request.Columns switch
+        {
+            null => DefaultColumns[request.What],
+            "all" => [.. rows.SelectMany(r => r.EnumerateObject().Select(p => p.Name)).Distinct(StringComparer.Ordinal)],
+            { } list => list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
+        };
+        if (rows.Count > 0 && Array.Find(columns, c => !rows[0].TryGetProperty(c, out _)) is { } unknown)
+        {
+            throw new Failure($"no field '{unknown}'; there are {string.Join(", ", rows[0].EnumerateObject().Select(p => p.Name))}");
+        }
+
+        Table table = new Table().Border(TableBorder.None);
+        foreach (string column in columns)
+        {
+            table.AddColumn(new TableColumn(new Text(column)).NoWrap().PadRight(2));
+        }
+
+        foreach (JsonElement row in rows)
+        {
+            table.AddRow([.. columns.Select(c => new Text(JsonRows.Display(c, row.GetProperty(c))))]);
+        }
+
+        // A pipe has no width; give the table all it wants so that nothing is cut.
+        if (Console.IsOutputRedirected)
+        {
+            AnsiConsole.Profile.Width = 1000;
+        }
+
+        AnsiConsole.Write(table);
+    }
+
+    private sealed record Request(string What, RowFilter Filter, string? Columns, bool Json);
+}

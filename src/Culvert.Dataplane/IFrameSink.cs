@@ -1,0 +1,31 @@
+using Culvert.Core;
+
+namespace Culvert.Dataplane;
+
+/// <summary>
+/// Where L2TP frames go: a batch of datagrams to be sent together. Implemented by structs and reached through a generic
+/// constraint, so that the calls are compiled into the packet path. A frame is either left where its packet was read, or written
+/// into memory that the sink lends.
+/// </summary>
+public interface IFrameSink
+{
+    /// <summary>
+    /// Takes a frame that lies in the buffer given to <see cref="Forwarder.Encapsulate{TSink}"/>. The sink either refers to that
+    /// buffer until it has sent (the caller then leaves the buffer alone) or copies.
+    /// </summary>
+    /// <param name="offset">Start of the frame within that buffer.</param>
+    /// <param name="length">Octets of the frame.</param>
+    /// <param name="path">Where to send it.</param>
+    /// <returns>False when the sink is full; nothing was taken.</returns>
+    bool TryAddInPlace(int offset, int length, in UdpPath path);
+
+    /// <summary>Lends at least <paramref name="length"/> octets for frames; false when the sink is full.</summary>
+    bool TryTake(int length, out Span<byte> room);
+
+    /// <summary>
+    /// Sends what was written at the start of the room lent last: frames of <paramref name="frameLength"/> octets one after
+    /// another, the last of which may be shorter (what UDP segmentation offload sends in one call). A single frame is a run whose
+    /// two lengths are equal.
+    /// </summary>
+    void Commit(int length, int frameLength, in UdpPath path);
+}

@@ -1,0 +1,88 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using Culvert.Core;
+
+namespace Culvert.Dataplane;
+
+/// <summary>
+/// What the packet path needs to know of a session, in one cache line. <see cref="Version"/> is odd while the owner writes; a
+/// reader copies the line and takes the copy only if the version was even and has not moved.
+/// </summary>
+[StructLayout(LayoutKind.Explicit, Size = Size)]
+internal struct SessionEntry
+{
+    public const int Size = 64;
+
+    [FieldOffset(0)]
+    public uint Key;
+    [FieldOffset(4)]
+    public ushort Version;
+    [FieldOffset(6)]
+    public byte HeaderLength;
+    [FieldOffset(7)]
+    public SessionState State;
+    [FieldOffset(8)]
+    public ulong PeerHigh;
+    [FieldOffset(16)]
+    public ulong PeerLow;
+    [FieldOffset(24)]
+    public uint PeerMark;
+    [FieldOffset(28)]
+    public ushort PeerPort;
+    [FieldOffset(30)]
+    public IpFamily PeerFamily;
+    [FieldOffset(31)]
+    public byte Traits;
+    [FieldOffset(32)]
+    public int Row;
+    [FieldOffset(36)]
+    public uint SourceIPv4;
+    [FieldOffset(40)]
+    public ushort MssIPv4;
+    [FieldOffset(42)]
+    public ushort MssIPv6;
+    [FieldOffset(44)]
+    public ushort Mtu;
+    [FieldOffset(46)]
+    public ushort ReceiveLimit;
+    [FieldOffset(48)]
+    public Vector128<byte> Header;
+
+    private const int FramingShift = 4;
+
+    public readonly SessionPolicies Policies => (SessionPolicies)(Traits & 0x0F);
+
+    public readonly TransmitFraming Framing => (TransmitFraming)(Traits >> FramingShift);
+
+    public static SessionEntry From(in SessionForwarding session, int row)
+    {
+        PeerEndpoint peer = session.Path.Peer;
+        (ulong high, ulong low) = peer.Address.ToUInt128Parts();
+        return new SessionEntry
+        {
+            Key = session.Key.Value,
+            HeaderLength = (byte)TunnelMtu.HeaderLength(session.Framing),
+            State = session.State,
+            PeerHigh = high,
+            PeerLow = low,
+            PeerMark = peer.Mark,
+            PeerPort = peer.Port,
+            PeerFamily = peer.Address.Family,
+            Traits = (byte)((byte)session.Policies | ((byte)session.Framing << FramingShift)),
+            Row = row,
+            SourceIPv4 = session.SourceIPv4.IsIPv4 ? session.SourceIPv4.ToUInt32() : 0,
+            MssIPv4 = session.MssIPv4,
+            MssIPv6 = session.MssIPv6,
+            Mtu = session.Mtu,
+            ReceiveLimit = session.ReceiveLimit,
+            Header = FrameHeader.Build(session),
+        };
+    }
+
+    public readonly bool IsFrom(in UdpPath path)
+    {
+        (ulong high, ulong low) = path.Peer.Address.ToUInt128Parts();
+        return low == PeerLow && path.Peer.Port == PeerPort && path.Peer.Mark == PeerMark && high == PeerHigh
+            && path.Peer.Address.Family == PeerFamily;
+    }
+}

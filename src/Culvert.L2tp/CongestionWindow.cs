@@ -1,0 +1,52 @@
+namespace Culvert.L2tp;
+
+/// <summary>
+/// Slow start and congestion avoidance (RFC 2661 Appendix A), counted in messages.
+/// </summary>
+internal struct CongestionWindow(int limit)
+{
+    private int _limit = limit;
+    private int _threshold = limit;
+    private int _acknowledgements;
+
+    /// <summary>CWND: messages that may be under way, never more than the peer's receive window.</summary>
+    public int Size { get; private set; } = 1;
+
+    /// <summary>The peer's receive window became known; SSTHRESH starts there.</summary>
+    public void SetLimit(int limit)
+    {
+        _limit = limit;
+        _threshold = limit;
+        Size = Math.Min(Size, limit);
+    }
+
+    /// <summary>An acknowledgement of something new arrived.</summary>
+    public void NoteAcknowledgement()
+    {
+        if (Size >= _limit)
+        {
+            return;
+        }
+
+        if (Size < _threshold)
+        {
+            Size++;
+            return;
+        }
+
+        // Congestion avoidance: 1/CWND per acknowledgement, so one message more after CWND of them.
+        if (++_acknowledgements >= Size)
+        {
+            _acknowledgements = 0;
+            Size++;
+        }
+    }
+
+    /// <summary>A retransmission was triggered.</summary>
+    public void NoteLoss()
+    {
+        _threshold = Math.Max(Size / 2, 1);
+        _acknowledgements = 0;
+        Size = 1;
+    }
+}

@@ -1,0 +1,346 @@
+using Culvert.Core;
+using Culvert.L2tp.Wire;
+
+namespace Culvert.L2tp;
+
+/// <summary>What a received control message is to the channel.</summary>
+public enum ChannelVerdict : byte
+{
+    /// <summary>The next message in order: handle it now, then ask <see cref="ControlChannel.TryTakeHeld"/> for more.</summary>
+    Deliver,
+
+    /// <summary>A bare acknowledgement (ZLB): nothing to handle.</summary>
+    Acknowledgement,
+
+    /// <summary>Received before: it is acknowledged again and otherwise ignored.</summary>
+    Duplicate,
+
+    /// <summary>Ahead of a missing message: kept until that arrives.</summary>
+    Held,
+
+    /// <summary>Ahead of a missing message and not kept: outside the window, too long, or no room. The peer sends it again.</summary>
+    Dropped,
+}
+
+/// <summary>What <see cref="ControlChannel.Advance"/> asks of the owner.</summary>
+public enum ChannelAlarm : byte
+{
+    None,
+
+    /// <summary>The peer has been silent for the HELLO interval: send a HELLO (section 5.5).</summary>
+    HelloDue,
+
+    /// <summary>The peer acknowledges nothing any more: the tunnel must be cleared (section 5.8). See <see cref="ControlChannel.Failure"/>.</summary>
+    Exhausted,
+}
+
+/// <summary>The facts of a channel that gave up.</summary>
+/// <param name="Tries">Transmissions of the oldest unacknowledged message.</param>
+/// <param name="Since">When that message was sent first.</param>
+/// <param name="LastHeard">When anything at all last came from the peer.</param>
+/// <param name="LastNs">Ns of the last message received in order, or null when there was none.</param>
+/// <param name="GaveUp">When the channel gave up.</param>
+public readonly record struct ChannelFailure(int Tries, Timestamp Since, Timestamp LastHeard, ushort? LastNs, Timestamp GaveUp)
+{
+    public override string ToString()
+    {
+        string heard = LastNs is ushort ns ? $"last heard {Seconds(GaveUp - LastHeard)} ago, Ns {ns}" : "never heard";
+        return $"peer acknowledged nothing for {Seconds(GaveUp - Since)} ({Tries} tries); {heard}";
+    }
+
+    private static string Seconds(TimeSpan span) => $"{span.TotalSeconds:0.#} s";
+}
+
+/// <summary>
+/// The reliable control channel of one tunnel (RFC 2661 section 5.8 and Appendix A): takes whole control messages, numbers them,
+/// sends them within the peer's window and the congestion window, repeats them until acknowledged, and delivers the peer's
+/// messages once and in order. It knows nothing of what messages say.
+/// </summary>
+public sealed class ControlChannel
+{
+    /// <summary>Longest message that is kept when it comes too early, octets. Real ones are far shorter; longer ones are sent again.</summary>
+    public const int HeldMessageLimit = 2048;
+
+    private readonly ControlChannelSettings _settings;
+    private readonly SendQueue _queue;
+    private readonly ReorderBuffer _reorder;
+    private CongestionWindow _congestion;
+    private ushort _oldestNs;
+    private int _next;
+    private int _everSent;
+    private int _retransmits;
+    private bool _acknowledgementOwed;
+    private bool _everReceived;
+    private Timestamp _firstSent;
+    private Timestamp _retransmitAt = Timestamp.Never;
+    private Timestamp _helloAt;
+
+    public ControlChannel(ControlChannelSettings settings, Timestamp now)
+    {
+        _settings = settings;
+        _queue = new(settings.QueueLimit);
+        _reorder = new(settings.ReceiveWindow);
+        _congestion = new(ControlChannelSettings.DefaultPeerWindow);
+        PeerWindow = ControlChannelSettings.DefaultPeerWindow;
+        MaxRetransmits = settings.MaxRetransmits;
+        LastHeard = now;
+        RestartHelloTimer(now);
+    }
+
+    /// <summary>Written into every header sent; 0 until the peer has assigned one.</summary>
+    public ushort PeerTunnelId { get; set; }
+
+    /// <summary>The peer's Receive Window Size.</summary>
+    public int PeerWindow { get; private set; }
+
+    /// <summary>Retransmissions before giving up; an owner may grant an unverified peer fewer.</summary>
+    public int MaxRetransmits { get; set; }
+
+    /// <summary>Early messages kept at once, at most the receive window; an owner may grant an unverified peer fewer.</summary>
+    public int HeldLimit { get; set; } = int.MaxValue;
+
+    /// <summary>HELLOs are due only while this is set: on an established tunnel.</summary>
+    public bool HellosEnabled { get; set; }
+
+    /// <summary>Messages not yet acknowledged, sent or not.</summary>
+    public int Unacknowledged => _queue.Count;
+
+    /// <summary>Sent messages that the peer may be handling now.</summary>
+    public int InFlight => _next;
+
+    /// <summary>Ns of the next new message.</summary>
+    public ushort NextNs => (ushort)(_oldestNs + _queue.Count);
+
+    /// <summary>Ns expected from the peer next: the Nr that we send.</summary>
+    public ushort Nr { get; private set; }
+
+    /// <summary>The congestion window in messages (Appendix A).</summary>
+    public int CongestionWindow => _congestion.Size;
+
+    public int Retransmits => _retransmits;
+
+    public long Retransmitted { get; private set; }
+
+    public Timestamp LastHeard { get; private set; }
+
+    public ChannelFailure? Failure { get; private set; }
+
+    public Timestamp NextDeadline => Failure is not null ? Timestamp.Never
+        : Timestamp.Min(_retransmitAt, HelloPossible ? _helloAt : Timestamp.Never);
+
+    /// <summary>True when <see cref="TryTransmit"/> has something.</summary>
+    public bool WantsToTransmit => CanSendMessage || _acknowledgementOwed;
+
+    // A HELLO behind other unacknowledged messages would prove nothing that they do not prove themselves.
+    private bool HelloPossible => HellosEnabled && _queue.Count == 0;
+
+    private bool CanSendMessage => Failure is null && _next < _queue.Count && _next < Math.Min(_congestion.Size, PeerWindow);
+
+    /// <summary>Starts numbering elsewhere than at 0, to test the wrap-around. Only before the first message.</summary>
+    public void StartAt(ushort ns, ushort nr)
+    {
+        _oldestNs = ns;
+        Nr = nr;
+    }
+
+    /// <summary>Takes over the Receive Window Size that the peer advertised; 1 or more.</summary>
+    public void SetPeerWindow(int window)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(window, 1);
+        PeerWindow = window;
+        _congestion.SetLimit(window);
+    }
+
+    /// <summary>
+    /// Queues a whole control message; tunnel ID, Ns and Nr are filled in when it is sent. False when the queue is full: then the
+    /// tunnel cannot keep its promises and should be closed. <paramref name="isHello"/> marks a keepalive.
+    /// </summary>
+    public bool TrySend(byte[] message, bool isHello = false) => Failure is null && _queue.TryEnqueue(new(message, isHello));
+
+    /// <summary>
+    /// Takes a message from the peer: handles its Nr, and judges its Ns. On <see cref="ChannelVerdict.Deliver"/> the message counts as
+    /// received, so the caller must handle it.
+    /// </summary>
+    /// <param name="header">Its header.</param>
+    /// <param name="message">The whole message.</param>
+    /// <param name="now">The time.</param>
+    public ChannelVerdict Receive(in L2tpHeader header, ReadOnlySpan<byte> message, Timestamp now)
+    {
+        NoteHeard(now);
+        HandleAcknowledgement(header.Nr, now);
+        if (header.IsZeroLengthBody)
+        {
+            return ChannelVerdict.Acknowledgement;
+        }
+
+        // Section 5.8: modulo 65536, the expected number's 32767 predecessors and more are what we have already.
+        int ahead = (short)(header.Ns - Nr);
+        if (ahead > 0)
+        {
+            return message.Length <= HeldMessageLimit && _reorder.Count < HeldLimit && _reorder.TryHold(ahead, message)
+                ? ChannelVerdict.Held : ChannelVerdict.Dropped;
+        }
+
+        _acknowledgementOwed = true;
+        if (ahead < 0)
+        {
+            return ChannelVerdict.Duplicate;
+        }
+
+        StepForward();
+        return ChannelVerdict.Deliver;
+    }
+
+    /// <summary>The next message in order among those that came early, if it is there.</summary>
+    public bool TryTakeHeld(out byte[] message)
+    {
+        if (!_reorder.TryTakeFirst(out message))
+        {
+            return false;
+        }
+
+        _acknowledgementOwed = true;
+        StepForward();
+        return true;
+    }
+
+    /// <summary>Data came from the peer: it lives (section 5.5 counts data and control alike).</summary>
+    public void NoteHeard(Timestamp now)
+    {
+        LastHeard = now;
+        RestartHelloTimer(now);
+    }
+
+    /// <summary>Asks for a HELLO unless the peer is heard within <paramref name="patience"/>.</summary>
+    public void ProbeAfter(TimeSpan patience, Timestamp now) => _helloAt = Timestamp.Min(_helloAt, now + patience);
+
+    public ChannelAlarm Advance(Timestamp now)
+    {
+        if (Failure is null && _retransmitAt <= now)
+        {
+            return HandleTimeout(now);
+        }
+
+        if (HelloPossible && _helloAt <= now)
+        {
+            RestartHelloTimer(now);
+            return ChannelAlarm.HelloDue;
+        }
+
+        return ChannelAlarm.None;
+    }
+
+    /// <summary>
+    /// Writes the next datagram: a message whose turn it is, else the acknowledgement that is owed. Called after everything received
+    /// has been handled, so that acknowledgements ride on answers where there are any.
+    /// </summary>
+    public bool TryTransmit(Span<byte> buffer, Timestamp now, out int length)
+    {
+        if (CanSendMessage)
+        {
+            length = SendNext(buffer, now);
+            return true;
+        }
+
+        if (!_acknowledgementOwed)
+        {
+            length = 0;
+            return false;
+        }
+
+        // A ZLB carries the Ns of the next new message and does not use it up.
+        _acknowledgementOwed = false;
+        return L2tpHeader.ForControl(PeerTunnelId, 0, (ushort)(_oldestNs + _everSent), Nr, 0).TryWrite(buffer, out length);
+    }
+
+    /// <summary>Forgets everything queued; what was received stays acknowledged.</summary>
+    public void DropQueue()
+    {
+        _oldestNs = (ushort)(_oldestNs + _everSent);
+        _queue.Clear();
+        _next = 0;
+        _everSent = 0;
+        _retransmitAt = Timestamp.Never;
+    }
+
+    /// <summary>Forgets queued messages that were never sent, so that what is queued next goes out soon.</summary>
+    public void DropUnsent() => _queue.Truncate(_everSent);
+
+    private int SendNext(Span<byte> buffer, Timestamp now)
+    {
+        byte[] message = _queue[_next].Message;
+        message.CopyTo(buffer);
+        L2tpHeader.Patch(buffer, PeerTunnelId, (ushort)(_oldestNs + _next), Nr);
+        _acknowledgementOwed = false;
+        if (_next < _everSent)
+        {
+            Retransmitted++;
+        }
+        else
+        {
+            _everSent++;
+        }
+
+        if (_next++ == 0)
+        {
+            if (_retransmits == 0)
+            {
+                _firstSent = now;
+            }
+
+            _retransmitAt = now + _settings.IntervalAfter(_retransmits);
+        }
+
+        return message.Length;
+    }
+
+    private void HandleAcknowledgement(ushort nr, Timestamp now)
+    {
+        int count = (ushort)(nr - _oldestNs);
+        if (count == 0 || count > _everSent)
+        {
+            return; // old, or of something never sent
+        }
+
+        _queue.RemoveFirst(count);
+        _oldestNs = nr;
+        _everSent -= count;
+        _next = Math.Max(0, _next - count);
+        _retransmits = 0;
+        _congestion.NoteAcknowledgement();
+        _firstSent = now;
+        _retransmitAt = _next > 0 ? now + _settings.IntervalAfter(0) : Timestamp.Never;
+    }
+
+    private ChannelAlarm HandleTimeout(Timestamp now)
+    {
+        if (_retransmits >= MaxRetransmits && !IsIgnoredHello(now))
+        {
+            ushort? lastNs = _everReceived ? (ushort)(Nr - 1) : null;
+            Failure = new(_retransmits + 1, _firstSent, LastHeard, lastNs, now);
+            _retransmitAt = Timestamp.Never;
+            return ChannelAlarm.Exhausted;
+        }
+
+        // Appendix A: back to a window of one. Whatever was under way counts as lost until acknowledged, so it is all sent again
+        // as the window opens; a peer that kept early messages acknowledges them in one go.
+        _congestion.NoteLoss();
+        _retransmits = Math.Min(_retransmits + 1, MaxRetransmits);
+        _next = 0;
+        _retransmitAt = Timestamp.Never;
+        return ChannelAlarm.None;
+    }
+
+    // Some peers never acknowledge a HELLO. While their data arrives they are alive all the same.
+    private bool IsIgnoredHello(Timestamp now) => _queue[0].IsHello && now - LastHeard < _settings.FullCycle;
+
+    private void StepForward()
+    {
+        _everReceived = true;
+        Nr++;
+        _reorder.Shift();
+    }
+
+    private void RestartHelloTimer(Timestamp now) =>
+        _helloAt = _settings.HelloInterval > TimeSpan.Zero ? now + _settings.HelloInterval : Timestamp.Never;
+}

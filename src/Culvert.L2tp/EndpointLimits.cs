@@ -1,0 +1,45 @@
+namespace Culvert.L2tp;
+
+/// <summary>What peers may make an endpoint hold (one shard's share of a node).</summary>
+public sealed record EndpointLimits
+{
+    public static EndpointLimits Default { get; } = new();
+
+    /// <summary>
+    /// Tunnels at once, those that linger after their end included; 1 to 32,768. IDs are drawn at random until a free one comes,
+    /// so half of the 65,535 stay free.
+    /// </summary>
+    public int MaxTunnels { get; init; } = 16_384;
+
+    /// <summary>Tunnels that a peer has begun and not completed. A SCCRQ may be spoofed, so this bounds what a flood can hold.</summary>
+    public int MaxHalfOpenTunnels { get; init; } = 1024;
+
+    /// <summary>Of those, how many one address may have: a peer starts few at once, and one address shall not push others out.</summary>
+    public int MaxHalfOpenTunnelsPerPeer { get; init; } = 64;
+
+    /// <summary>
+    /// Retransmissions of an SCCRP. Few, because whoever sent the SCCRQ may have given somebody else's address; the peer itself
+    /// repeats its SCCRQ when nothing arrives.
+    /// </summary>
+    public int HalfOpenRetransmits { get; init; } = 3;
+
+    /// <summary>Sessions at once in all tunnels.</summary>
+    public int MaxSessions { get; init; } = 65_536;
+
+    /// <summary>Sessions being set up at once in all tunnels: each may cost an authentication.</summary>
+    public int MaxHalfOpenSessions { get; init; } = 32_768;
+
+    /// <summary>Events not yet taken by the owner, beyond one for each tunnel and session.</summary>
+    public int MaxPendingReplies { get; init; } = 64;
+}
+
+/// <summary>
+/// The tunnel IDs that one shard may assign: those that leave <paramref name="Remainder"/> when divided by <paramref name="Divisor"/>,
+/// so that a socket filter can steer datagrams back to the shard. 0 is never assigned.
+/// </summary>
+public readonly record struct TunnelIdSpace(ushort Divisor, ushort Remainder)
+{
+    public static TunnelIdSpace All => new(1, 0);
+
+    internal bool Contains(int id) => id != 0 && id % Divisor == Remainder;
+}

@@ -1,0 +1,108 @@
+namespace Culvert.L2tp;
+
+/// <summary>What an endpoint counts: every datagram that it does not serve has a reason here.</summary>
+public enum L2tpCounter : byte
+{
+    /// <summary>Control messages received, ZLBs included.</summary>
+    MessagesReceived,
+
+    /// <summary>Control datagrams sent, ZLBs and retransmissions included.</summary>
+    MessagesSent,
+    Retransmissions,
+    DuplicatesReceived,
+    MessagesHeld,
+
+    /// <summary>Came ahead of a missing message and outside the window.</summary>
+    MessagesOutsideWindow,
+    HellosSent,
+
+    TunnelsOffered,
+    TunnelsEstablished,
+    TunnelsClosed,
+    SessionsEstablished,
+    SessionsClosed,
+
+    /// <summary>Not an L2TP version 2 control header (section 3.1).</summary>
+    BadHeader,
+
+    /// <summary>A data message handed to the control plane.</summary>
+    NotControl,
+
+    /// <summary>Tunnel ID that nobody has.</summary>
+    UnknownTunnel,
+
+    /// <summary>Came from another address or port than the tunnel's.</summary>
+    WrongPath,
+
+    /// <summary>AVPs that cannot be walked, or no Message Type first.</summary>
+    MalformedMessage,
+
+    /// <summary>A mandatory AVP that nobody knows (section 4.2).</summary>
+    UnknownMandatoryAvp,
+
+    /// <summary>An optional AVP that nobody knows, or that is malformed: ignored.</summary>
+    IgnoredAvp,
+
+    /// <summary>A message type that nobody knows, without the M bit: ignored.</summary>
+    IgnoredMessageType,
+
+    /// <summary>A known message that means nothing in its state, and for which the tables say no more than "clean up".</summary>
+    UnexpectedMessage,
+
+    /// <summary>SCCRQ that cannot be read or lacks an AVP.</summary>
+    MalformedStart,
+
+    /// <summary>SCCRQ refused by the peer policy.</summary>
+    RefusedByPolicy,
+
+    /// <summary>SCCRQ refused because of its protocol version.</summary>
+    RefusedVersion,
+
+    /// <summary>Tunnel endpoint that could not prove knowledge of the secret.</summary>
+    AuthenticationFailed,
+
+    /// <summary>SCCRQ refused: too many half-open tunnels with this address.</summary>
+    HalfOpenPerPeerLimit,
+
+    /// <summary>A half-open tunnel dropped as the oldest, to make room.</summary>
+    HalfOpenDropped,
+
+    /// <summary>A half-open tunnel whose peer never completed the set-up.</summary>
+    HalfOpenExpired,
+
+    /// <summary>No room for another tunnel.</summary>
+    TunnelLimit,
+
+    /// <summary>No room for another session, in the tunnel or in all.</summary>
+    SessionLimit,
+
+    /// <summary>No room for another session that is being set up.</summary>
+    HalfOpenSessionLimit,
+
+    /// <summary>Two starts crossed, and the tie breaker ended one of them.</summary>
+    TieBroken,
+
+    /// <summary>An answer without state was not sent because too many were waiting.</summary>
+    ReplyDropped,
+
+    /// <summary>An event was not told because nobody took the earlier ones.</summary>
+    EventDropped,
+
+    /// <summary>Tunnels that gave up because the peer acknowledged nothing.</summary>
+    RetriesExhausted,
+
+    /// <summary>WEN and SLI messages: acknowledged, and nothing done.</summary>
+    StatusMessagesIgnored,
+}
+
+/// <summary>Counts by <see cref="L2tpCounter"/>, since the start.</summary>
+public sealed class L2tpCounters
+{
+    private readonly long[] _counts = new long[Enum.GetValues<L2tpCounter>().Length];
+
+    public long this[L2tpCounter counter] => _counts[(int)counter];
+
+    internal void Add(L2tpCounter counter) => _counts[(int)counter]++;
+
+    internal void Add(L2tpCounter counter, long count) => _counts[(int)counter] += count;
+}

@@ -1,0 +1,72 @@
+namespace Culvert.L2tp;
+
+public enum L2tpEventKind : byte
+{
+    /// <summary>The tunnel can carry sessions.</summary>
+    TunnelEstablished,
+
+    /// <summary>The tunnel has ended, and with it every session in it; <see cref="L2tpEvent.Disconnect"/> says why. The last event of a tunnel.</summary>
+    TunnelClosed,
+
+    /// <summary>A LAC offers a call: answer with <see cref="Session.Accept"/> or <see cref="Session.Refuse"/>.</summary>
+    CallOffered,
+
+    /// <summary>The session carries data.</summary>
+    SessionEstablished,
+
+    /// <summary>The session has ended; <see cref="L2tpEvent.Disconnect"/> says why. The last event of a session.</summary>
+    SessionClosed,
+
+    /// <summary>The peer did something worth a line in a log; told once per tunnel and notice.</summary>
+    Notice,
+}
+
+/// <summary>Things that peers do and that are put up with.</summary>
+public enum L2tpNotice : byte
+{
+    None = 0,
+
+    /// <summary>A Result Code AVP without Error Code (older Android, MikroTik). Legal, but worth knowing.</summary>
+    ShortResultCode,
+
+    /// <summary>Result and Error Code in little-endian order (Apple).</summary>
+    SwappedResultCode,
+
+    /// <summary>Tunnel ID 0 after set-up (D-Link DIR-300).</summary>
+    TunnelIdZero,
+
+    /// <summary>A CDN with Session ID 0 although ours was known to the peer.</summary>
+    SessionIdZero,
+
+    /// <summary>Control messages from another address or port, dropped.</summary>
+    ForeignPath,
+
+    /// <summary>The tunnel's address or port changed and was followed.</summary>
+    PathFollowed,
+
+    /// <summary>SCCRP came from another address or port than SCCRQ went to (legal: section 8.1).</summary>
+    AnsweredFromOtherPort,
+
+    /// <summary>An older tunnel of the same peer is probed or was closed: the peer seems to have restarted.</summary>
+    PeerRestarted,
+
+    /// <summary>SLI or WEN came in a state where it means nothing.</summary>
+    EarlyStatusMessage,
+
+    /// <summary>An unknown or malformed optional AVP was ignored.</summary>
+    IgnoredAvp,
+
+    /// <summary>A hidden AVP could not be read and was ignored.</summary>
+    UnreadableHiddenAvp,
+}
+
+/// <summary>Something that happened to a tunnel or session, for its owner to react to.</summary>
+public readonly record struct L2tpEvent(
+    L2tpEventKind Kind, Tunnel Tunnel, Session? Session = null, Disconnect? Disconnect = null, L2tpNotice Notice = L2tpNotice.None)
+{
+    public override string ToString() => Kind switch
+    {
+        L2tpEventKind.Notice => $"{Tunnel}: {Notice}",
+        _ => $"{Session?.ToString() ?? Tunnel.ToString()}: {Kind}{(Disconnect is null ? string.Empty : $", {Disconnect}")}",
+    };
+}

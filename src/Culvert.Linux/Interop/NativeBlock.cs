@@ -1,0 +1,44 @@
+using System.Runtime.InteropServices;
+
+namespace Culvert.Linux.Interop;
+
+/// <summary>A zeroed piece of native memory, aligned to a page, cut into arrays once at set-up.</summary>
+internal sealed unsafe class NativeBlock : SafeHandle
+{
+    private const nuint Alignment = 4096;
+
+    private readonly nuint _size;
+    private nuint _used;
+
+    internal NativeBlock(nuint size)
+        : base(0, ownsHandle: true)
+    {
+        _size = size;
+        SetHandle((nint)NativeMemory.AlignedAlloc(size, Alignment));
+        NativeMemory.Clear((void*)handle, size);
+    }
+
+    public override bool IsInvalid => handle == 0;
+
+    /// <summary>The next <paramref name="count"/> elements, aligned to 64 octets (a cache line).</summary>
+    internal T* Take<T>(int count)
+        where T : unmanaged
+    {
+        nuint start = RoundUp(_used);
+        _used = start + ((nuint)count * (nuint)sizeof(T));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(_used, _size, nameof(count));
+        return (T*)(handle + (nint)start);
+    }
+
+    /// <summary>What <see cref="Take"/> uses up for <paramref name="count"/> elements at most.</summary>
+    internal static nuint SizeOf<T>(int count)
+        where T : unmanaged => RoundUp((nuint)count * (nuint)sizeof(T));
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMemory.AlignedFree((void*)handle);
+        return true;
+    }
+
+    private static nuint RoundUp(nuint size) => (size + 63) & ~(nuint)63;
+}

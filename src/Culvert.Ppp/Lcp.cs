@@ -1,0 +1,417 @@
+using System.Buffers.Binary;
+using Culvert.Core;
+using Culvert.Ppp.Authentication;
+using Culvert.Ppp.Wire;
+
+namespace Culvert.Ppp;
+
+/// <summary>What LCP tells the link beyond what every protocol does.</summary>
+internal interface ILcpHost : INegotiationHost
+{
+    void ProtocolRejected(PppProtocol protocol, Timestamp now);
+
+    void Identified(ReadOnlySpan<byte> text);
+
+    /// <summary>The peer does not know Echo-Request: it cannot be asked whether it is there.</summary>
+    void EchoRefused();
+}
+
+/// <summary>The Link Control Protocol (RFC 1661 sections 5 and 6, RFC 1570 section 2).</summary>
+internal sealed class Lcp : ControlProtocol
+{
+    private const ushort DefaultMru = 1500;
+
+    /// <summary>Own magic numbers seen coming back before the link counts as looped (by chance: once in 2^32 each).</summary>
+    private const int LoopEvidence = 5;
+
+    private readonly ILcpHost _host;
+    private readonly PppLinkSettings _settings;
+    private readonly IRandomSource _random;
+
+    /// <summary>Options of the next Configure-Request: those that the peer rejected are gone.</summary>
+    private Wanted _wanted;
+    private uint _localMagic;
+    private ushort _localMru = DefaultMru;
+    private byte _methodIndex;
+    private byte _loopEvidence;
+
+    public Lcp(ILcpHost host, PppLinkSettings settings, IRandomSource random)
+        : base(host)
+    {
+        _host = host;
+        _settings = settings;
+        _random = random;
+    }
+
+    [Flags]
+    private enum Wanted : byte
+    {
+        None = 0,
+        Mru = 1,
+        Authentication = 2,
+        Magic = 4,
+        Pfc = 8,
+        Acfc = 16,
+    }
+
+    public override PppProtocol Protocol => PppProtocol.Lcp;
+
+    public override string Name => "LCP";
+
+    /// <summary>Largest information field that the peer takes.</summary>
+    public ushort PeerMru { get; private set; } = DefaultMru;
+
+    /// <summary>Largest information field that the peer was told to send.</summary>
+    public ushort LocalMru => (_wanted & Wanted.Mru) != 0 ? _localMru : DefaultMru;
+
+    /// <summary>How the peer said that it can be written to.</summary>
+    public PppFraming TransmitFraming { get; private set; }
+
+    /// <summary>How the peer has to show who it is; null: not at all.</summary>
+    public AuthenticationMethod? PeerMethod =>
+        (_wanted & Wanted.Authentication) != 0 ? _settings.AuthenticatePeer[_methodIndex] : null;
+
+    /// <summary>How this end has to show who it is; null: not at all.</summary>
+    public AuthenticationMethod? LocalMethod { get; private set; }
+
+    public void SendEchoRequest()
+    {
+        Span<byte> magic = stackalloc byte[4];
+        BinaryPrimitives.WriteUInt32BigEndian(magic, CurrentMagic);
+        Host.Send(Protocol, ControlCode.EchoRequest, NextIdentifier(), magic);
+    }
+
+    public void SendProtocolReject(PppProtocol protocol, ReadOnlySpan<byte> information)
+    {
+        // RFC 1661 section 5.7: the information is cut so that the packet fits the peer's MRU.
+        Span<byte> data = stackalloc byte[64];
+        BinaryPrimitives.WriteUInt16BigEndian(data, (ushort)protocol);
+        ReadOnlySpan<byte> copied = information[..Math.Min(information.Length, data.Length - 2)];
+        copied.CopyTo(data[2..]);
+        Host.Send(Protocol, ControlCode.ProtocolReject, NextIdentifier(), data[..(2 + copied.Length)]);
+    }
+
+    protected override void BeginRequest()
+    {
+        _wanted = Wanted.Magic;
+        _wanted |= _settings.Mru != DefaultMru ? Wanted.Mru : Wanted.None;
+        _wanted |= _settings.AuthenticatePeer.IsDefaultOrEmpty ? Wanted.None : Wanted.Authentication;
+        _wanted |= _settings.RequestPfc ? Wanted.Pfc : Wanted.None;
+        _wanted |= _settings.RequestAcfc ? Wanted.Acfc : Wanted.None;
+        _localMru = _settings.Mru;
+        _methodIndex = 0;
+        ChooseMagic();
+    }
+
+    protected override void WriteRequest(ref WireWriter options)
+    {
+        if ((_wanted & Wanted.Mru) != 0)
+        {
+            options.WriteOption(LcpOption.MaximumReceiveUnit, _localMru);
+        }
+
+        if ((_wanted & Wanted.Authentication) != 0)
+        {
+            options.WriteOption(LcpOption.AuthenticationProtocol, _settings.AuthenticatePeer[_methodIndex].OptionData());
+        }
+
+        if ((_wanted & Wanted.Magic) != 0)
+        {
+            options.WriteOption(LcpOption.MagicNumber, _localMagic);
+        }
+
+        if ((_wanted & Wanted.Pfc) != 0)
+        {
+            options.WriteOption(LcpOption.ProtocolFieldCompression);
+        }
+
+        if ((_wanted & Wanted.Acfc) != 0)
+        {
+            options.WriteOption(LcpOption.AddressAndControlFieldCompression);
+        }
+    }
+
+    protected override void JudgeAll(ReadOnlySpan<byte> options, ref WireWriter nak, ref WireWriter reject)
+    {
+        if (!IsOwnRequest(options))
+        {
+            base.JudgeAll(options, ref nak, ref reject);
+            return;
+        }
+
+        // RFC 1661 section 6.4: only another magic number tells a loop from a coincidence; judging one's own wishes tells nothing.
+        _loopEvidence++;
+        nak.WriteOption(LcpOption.MagicNumber, NewMagic());
+    }
+
+    protected override OptionVerdict Judge(in PppOption option, ref WireWriter nak) => option.Type switch
+    {
+        LcpOption.MaximumReceiveUnit => JudgeMru(option, ref nak),
+        LcpOption.AsyncControlCharacterMap => option.Data.Length == 4 ? OptionVerdict.Acceptable : OptionVerdict.Reject,
+        LcpOption.AuthenticationProtocol => JudgeAuthentication(option, ref nak),
+        LcpOption.MagicNumber => JudgeMagic(option, ref nak),
+        LcpOption.ProtocolFieldCompression or LcpOption.AddressAndControlFieldCompression =>
+            option.Data.IsEmpty ? OptionVerdict.Acceptable : OptionVerdict.Reject,
+
+        // MRRU above all: to acknowledge it is to promise multilink (RFC 1990 section 5.1.1).
+        _ => OptionVerdict.Reject,
+    };
+
+    protected override void TakePeerOptions(ReadOnlySpan<byte> options)
+    {
+        PeerMru = DefaultMru;
+        LocalMethod = null;
+        bool pfc = false;
+        bool acfc = false;
+        foreach (PppOption option in new PppOptionList(options))
+        {
+            switch (option.Type)
+            {
+                case LcpOption.MaximumReceiveUnit when option.TryGetUInt16(out ushort mru):
+                    PeerMru = mru;
+                    break;
+                case LcpOption.AuthenticationProtocol
+                    when AuthenticationMethods.TryFromOptionData(option.Data, out AuthenticationMethod method):
+                    LocalMethod = method;
+                    break;
+                case LcpOption.ProtocolFieldCompression:
+                    pfc = true;
+                    break;
+                case LcpOption.AddressAndControlFieldCompression:
+                    acfc = true;
+                    break;
+                default:
+                    break;
+            }
+        }
+
+        TransmitFraming = new PppFraming(acfc, pfc);
+    }
+
+    protected override void TakeNak(in PppOption option, Timestamp now)
+    {
+        switch (option.Type)
+        {
+            case LcpOption.MaximumReceiveUnit when option.TryGetUInt16(out ushort mru):
+                // Up to the default anything can be received at all times (RFC 1661 section 6.1), so there is nothing to haggle over.
+                if (mru is >= PppLinkSettings.MinMru and <= DefaultMru)
+                {
+                    _wanted |= Wanted.Mru;
+                    _localMru = mru;
+                }
+
+                break;
+            case LcpOption.AuthenticationProtocol when (_wanted & Wanted.Authentication) != 0:
+                TakeAuthenticationNak(option, now);
+                break;
+            case LcpOption.MagicNumber:
+                ChooseMagic();
+                break;
+            case LcpOption.ProtocolFieldCompression:
+                _wanted &= ~Wanted.Pfc;
+                break;
+            case LcpOption.AddressAndControlFieldCompression:
+                _wanted &= ~Wanted.Acfc;
+                break;
+            default:
+                break;
+        }
+    }
+
+    protected override void TakeReject(in PppOption option, Timestamp now)
+    {
+        switch (option.Type)
+        {
+            case LcpOption.AuthenticationProtocol when (_wanted & Wanted.Authentication) != 0:
+                Host.NegotiationFailed(this, LinkCloseReason.AuthenticationRefused, "the peer refuses to authenticate at all", now);
+                break;
+            case LcpOption.MaximumReceiveUnit:
+                _wanted &= ~Wanted.Mru;
+                break;
+            case LcpOption.MagicNumber:
+                _wanted &= ~Wanted.Magic;
+                break;
+            case LcpOption.ProtocolFieldCompression:
+                _wanted &= ~Wanted.Pfc;
+                break;
+            case LcpOption.AddressAndControlFieldCompression:
+                _wanted &= ~Wanted.Acfc;
+                break;
+            default:
+                break;
+        }
+    }
+
+    protected override bool TryReceiveOther(in ControlPacket packet, Timestamp now)
+    {
+        switch (packet.Code)
+        {
+            case ControlCode.ProtocolReject:
+                // Discarded in any other state (RFC 1661 section 5.7).
+                if (IsOpened && BinaryPrimitives.TryReadUInt16BigEndian(packet.Data, out ushort protocol))
+                {
+                    _host.ProtocolRejected((PppProtocol)protocol, now);
+                }
+
+                return true;
+            case ControlCode.EchoRequest:
+                ReceiveEchoRequest(packet, now);
+                return true;
+            case ControlCode.EchoReply:
+            case ControlCode.DiscardRequest:
+            case ControlCode.TimeRemaining:
+                // That a packet came is all that matters; the link has noted it.
+                return true;
+            case ControlCode.Identification:
+                if (packet.Data.Length > 4)
+                {
+                    _host.Identified(packet.Data[4..]);
+                }
+
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    protected override void TakeCodeReject(ControlCode code)
+    {
+        if (code is ControlCode.EchoRequest or ControlCode.EchoReply)
+        {
+            _host.EchoRefused();
+        }
+    }
+
+    private uint CurrentMagic => (_wanted & Wanted.Magic) != 0 ? _localMagic : 0;
+
+    private static OptionVerdict JudgeMru(in PppOption option, ref WireWriter nak)
+    {
+        if (option.TryGetUInt16(out ushort mru) && mru >= PppLinkSettings.MinMru)
+        {
+            return OptionVerdict.Acceptable;
+        }
+
+        nak.WriteOption(LcpOption.MaximumReceiveUnit, DefaultMru);
+        return OptionVerdict.Nak;
+    }
+
+    /// <summary>
+    /// The peer wants this end to show who it is. A method that is not accepted (SoftEther asks for EAP first) is answered with the
+    /// next one that is, round by round.
+    /// </summary>
+    private OptionVerdict JudgeAuthentication(in PppOption option, ref WireWriter nak)
+    {
+        if (_settings.Credentials is null || _settings.AcceptedMethods.IsDefaultOrEmpty)
+        {
+            return OptionVerdict.Reject;
+        }
+
+        if (AuthenticationMethods.TryFromOptionData(option.Data, out AuthenticationMethod method) && _settings.AcceptedMethods.Contains(method))
+        {
+            return OptionVerdict.Acceptable;
+        }
+
+        if (!MayNak)
+        {
+            return OptionVerdict.Reject;
+        }
+
+        AuthenticationMethod proposal = _settings.AcceptedMethods[NaksSent % _settings.AcceptedMethods.Length];
+        nak.WriteOption(LcpOption.AuthenticationProtocol, proposal.OptionData());
+        return OptionVerdict.Nak;
+    }
+
+    /// <summary>
+    /// RFC 1661 section 6.4. Zero is illegal in the option (it gets a Nak, later a Reject) but says nothing about a loop: peers
+    /// without a magic number send it.
+    /// </summary>
+    private OptionVerdict JudgeMagic(in PppOption option, ref WireWriter nak)
+    {
+        if (!option.TryGetUInt32(out uint magic))
+        {
+            return OptionVerdict.Reject;
+        }
+
+        if (magic != 0)
+        {
+            return OptionVerdict.Acceptable;
+        }
+
+        if (!MayNak)
+        {
+            return OptionVerdict.Reject;
+        }
+
+        nak.WriteOption(LcpOption.MagicNumber, NewMagic());
+        return OptionVerdict.Nak;
+    }
+
+    private bool IsOwnRequest(ReadOnlySpan<byte> options)
+    {
+        foreach (PppOption option in new PppOptionList(options))
+        {
+            if (option.Type == LcpOption.MagicNumber && option.TryGetUInt32(out uint magic))
+            {
+                return magic != 0 && magic == CurrentMagic;
+            }
+        }
+
+        return false;
+    }
+
+    private void TakeAuthenticationNak(in PppOption option, Timestamp now)
+    {
+        int proposed = AuthenticationMethods.TryFromOptionData(option.Data, out AuthenticationMethod method)
+            ? _settings.AuthenticatePeer.IndexOf(method)
+            : -1;
+        if (proposed >= 0 && proposed != _methodIndex)
+        {
+            _methodIndex = (byte)proposed;
+        }
+        else if (_methodIndex + 1 < _settings.AuthenticatePeer.Length)
+        {
+            _methodIndex++;
+        }
+        else
+        {
+            string text = $"no authentication method in common: the peer proposes {PppPrinter.DescribeAuthentication(option.Data)}";
+            Host.NegotiationFailed(this, LinkCloseReason.AuthenticationRefused, text, now);
+        }
+    }
+
+    private void ReceiveEchoRequest(in ControlPacket packet, Timestamp now)
+    {
+        if (packet.Data.Length >= 4 && CurrentMagic != 0 && BinaryPrimitives.ReadUInt32BigEndian(packet.Data) == CurrentMagic)
+        {
+            _loopEvidence++;
+            CheckLoop(now);
+            return;
+        }
+
+        // The reply is the request with this end's magic number (RFC 1661 section 5.8), cut to what any peer can receive.
+        Span<byte> reply = stackalloc byte[Math.Clamp(packet.Data.Length, 4, Math.Min(PeerMru, DefaultMru) - ControlPacket.HeaderLength)];
+        packet.Data[..Math.Min(packet.Data.Length, reply.Length)].CopyTo(reply);
+        BinaryPrimitives.WriteUInt32BigEndian(reply, CurrentMagic);
+        Fire(AutomatonEvent.ReceiveEcho, now, packet, ControlCode.EchoReply, reply);
+    }
+
+    /// <summary>Looks whether the last packets proved a loop. Apart from judging, which must not end a negotiation half way.</summary>
+    public void CheckLoop(Timestamp now)
+    {
+        if (_loopEvidence >= LoopEvidence)
+        {
+            _loopEvidence = 0;
+            Host.NegotiationFailed(
+                this, LinkCloseReason.LoopDetected, $"the link is looped: own magic number came back {LoopEvidence} times", now);
+        }
+    }
+
+    private void ChooseMagic() => _localMagic = NewMagic();
+
+    private uint NewMagic()
+    {
+        // A source that gives nothing but zeros must not hang the link.
+        uint magic = _random.NextUInt32();
+        return magic == 0 || magic == _localMagic ? _localMagic + 0x01020305u | 1u : magic;
+    }
+}

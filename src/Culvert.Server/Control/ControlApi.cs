@@ -1,0 +1,150 @@
+using System.Net.Sockets;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Culvert.Server.Control;
+
+/// <summary>
+/// The control API: HTTP and JSON on a Unix socket, whose file permissions (owner and group) are the access control.
+/// GET v1/tunnels, sessions, pools, counters; POST v1/close/tunnel|session|user, v1/reload.
+/// </summary>
+internal sealed class ControlApi : IAsyncDisposable
+{
+    private const int LargestRequest = 1 << 20;
+    private const int MostConnections = 64;
+
+    private readonly WebApplication _web;
+    private readonly string _socketPath;
+
+    private ControlApi(WebApplication web, string socketPath)
+    {
+        _web = web;
+        _socketPath = socketPath;
+    }
+
+    /// <exception cref="NodeFailure">The socket cannot be made.</exception>
+    public static async Task<ControlApi> Start(string socketPath, INodeControl node, ILoggerFactory loggers)
+    {
+        ClaimSocket(socketPath);
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddSingleton(loggers);
+        builder.Services.AddRoutingCore();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = LargestRequest;
+            kestrel.Limits.MaxConcurrentConnections = MostConnections;
+            kestrel.ListenUnixSocket(socketPath);
+        });
+        WebApplication web = builder.Build();
+        web.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = OnException });
+        Map(web, node);
+        try
+        {
+            await web.StartAsync();
+            File.SetUnixFileMode(socketPath, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite);
+        }
+        catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException)
+        {
+            await web.DisposeAsync();
+            throw new NodeFailure($"cannot listen on the control socket {socketPath}: {e.Message}; name another under api: {{ socket: PATH }}", e);
+        }
+
+        return new ControlApi(web, socketPath);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _web.StopAsync();
+        await _web.DisposeAsync();
+        File.Delete(_socketPath);
+    }
+
+    private static void Map(WebApplication web, INodeControl node)
+    {
+        web.MapGet("/v1/tunnels", (RequestDelegate)(async http => await Answer(http, await node.Tunnels(), ControlJson.Default.IReadOnlyListTunnelRow)));
+        web.MapGet("/v1/sessions", (RequestDelegate)(async http => await Answer(http, await node.Sessions(), ControlJson.Default.IReadOnlyListSessionRow)));
+        web.MapGet("/v1/pools", (RequestDelegate)(async http => await Answer(http, await node.Pools(), ControlJson.Default.IReadOnlyListPoolRow)));
+        web.MapGet("/v1/counters", (RequestDelegate)(async http => await Answer(http, await node.Counters(), ControlJson.Default.IReadOnlyListCounterRow)));
+        web.MapPost("/v1/close/{kind}", (RequestDelegate)(async http =>
+        {
+            CloseRequest? request = await JsonSerializer.DeserializeAsync(http.Request.Body, ControlJson.Default.CloseRequest, http.RequestAborted);
+            if (request is not { Ids.Count: > 0 })
+            {
+                await Refuse(http, "the body must be {\"ids\": [...], \"reason\": \"...\"} with at least one ID");
+                return;
+            }
+
+            string reason = request.Reason ?? "closed by the operator";
+            CloseAnswer? answer = (string?)http.Request.RouteValues["kind"] switch
+            {
+                "tunnel" => await node.CloseTunnels(request.Ids, reason),
+                "session" => await node.CloseSessions(request.Ids, reason),
+                "user" => await node.CloseUsers(request.Ids, reason),
+                _ => null,
+            };
+            await (answer is null ? Refuse(http, "close takes tunnel, session or user") : Answer(http, answer, ControlJson.Default.CloseAnswer));
+        }));
+        web.MapPost("/v1/reload", (RequestDelegate)(async http => await Answer(http, await node.Reload(), ControlJson.Default.ReloadAnswer)));
+    }
+
+    private static Task Answer<T>(HttpContext http, T value, JsonTypeInfo<T> type)
+    {
+        http.Response.ContentType = "application/json";
+        return JsonSerializer.SerializeAsync(http.Response.Body, value, type, http.RequestAborted);
+    }
+
+    private static Task Refuse(HttpContext http, string error)
+    {
+        http.Response.StatusCode = StatusCodes.Status400BadRequest;
+        return Answer(http, new ErrorAnswer(error), ControlJson.Default.ErrorAnswer);
+    }
+
+    private static Task OnException(HttpContext http) => http.Features.Get<IExceptionHandlerFeature>()?.Error switch
+    {
+        NodeFailure failure => Refuse(http, failure.Message),
+        JsonException json => Refuse(http, $"the body is not the JSON that is needed: {json.Message}"),
+        { } error => Answer(http, new ErrorAnswer($"{error.GetType().Name}: {error.Message}"), ControlJson.Default.ErrorAnswer),
+        null => Task.CompletedTask,
+    };
+
+    /// <summary>Makes the folder; removes a socket that a node which died left behind, but never one that answers.</summary>
+    private static void ClaimSocket(string path)
+    {
+        try
+        {
+            if (Path.GetDirectoryName(path) is { Length: > 0 } folder)
+            {
+                Directory.CreateDirectory(folder);
+            }
+
+            if (!File.Exists(path))
+            {
+                return;
+            }
+
+            using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            try
+            {
+                probe.Connect(new UnixDomainSocketEndPoint(path));
+            }
+            catch (SocketException)
+            {
+                File.Delete(path);
+                return;
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SocketException or ArgumentException)
+        {
+            throw new NodeFailure($"cannot use the control socket {path}: {e.Message}; name another under api: {{ socket: PATH }}", e);
+        }
+
+        throw new NodeFailure($"another node answers at the control socket {path}; stop it, or name another under api: {{ socket: PATH }}");
+    }
+}

@@ -1,0 +1,22 @@
+namespace Culvert.Server.Control;
+
+/// <summary>What the control API asks of a node. Calls come from any thread and are carried out on the shards.</summary>
+internal interface INodeControl
+{
+    Task<IReadOnlyList<TunnelRow>> Tunnels();
+
+    Task<IReadOnlyList<SessionRow>> Sessions();
+
+    Task<IReadOnlyList<PoolRow>> Pools();
+
+    Task<IReadOnlyList<CounterRow>> Counters();
+
+    Task<CloseAnswer> CloseTunnels(IReadOnlyList<string> ids, string reason);
+
+    Task<CloseAnswer> CloseSessions(IReadOnlyList<string> ids, string reason);
+
+    Task<CloseAnswer> CloseUsers(IReadOnlyList<string> names, string reason);
+
+    /// <exception cref="NodeFailure">The file has errors; nothing was changed.</exception>
+    Task<ReloadAnswer> Reload();
+}

@@ -1,0 +1,287 @@
+using System.Net;
+using System.Net.Sockets;
+using Culvert.Core;
+using Culvert.Dataplane;
+using Culvert.Linux;
+using Culvert.Server.Configuration;
+using Culvert.Server.Control;
+using Culvert.Subscribers;
+using Culvert.Subscribers.Policy;
+using Microsoft.Extensions.Logging;
+
+namespace Culvert.Server;
+
+/// <summary>A running node: opens what the configuration names, runs the shard, does in the operating system what the shard asks for.</summary>
+public sealed class Node : IAsyncDisposable
+{
+    /// <summary>How long peers may take to acknowledge that we stop; section 5.7 of RFC 2661 would allow a full retransmission cycle.</summary>
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5);
+
+    private readonly Netlink _netlink = new();
+    private readonly NodeLog _log;
+    private readonly Func<NodeConfiguration> _reload;
+    private readonly List<DialInterface> _dialInterfaces = [];
+    private readonly List<Listener> _listeners = [];
+    private NodeConfiguration _configuration;
+    private LnsInterface? _lnsInterface;
+    private Shard? _shard;
+    private ControlApi? _api;
+
+    private Node(NodeConfiguration configuration, ILoggerFactory loggers, Func<NodeConfiguration> reload)
+    {
+        _configuration = configuration;
+        _reload = reload;
+        _log = new NodeLog(loggers.CreateLogger("culvert"));
+    }
+
+    /// <summary>Ends when the node does; faulted when it ended by an error of ours.</summary>
+    public Task Ended => _shard?.Ended ?? Task.CompletedTask;
+
+    /// <summary>Raised on the shard's thread for every event, after it was logged and acted on. Must return at once.</summary>
+    public event Action<NodeEvent>? Happened;
+
+    /// <summary>Starts a node; on return it accepts tunnels.</summary>
+    /// <param name="configuration">Free of errors.</param>
+    /// <param name="loggers">Where log lines go.</param>
+    /// <param name="reload">Reads the configuration again; throws <see cref="NodeFailure"/> when it has errors.</param>
+    /// <param name="observer">Set as <see cref="Happened"/> before anything can happen.</param>
+    /// <exception cref="NodeFailure">Something is missing or taken; the message says what to do.</exception>
+    public static async Task<Node> Start(
+        NodeConfiguration configuration, ILoggerFactory loggers, Func<NodeConfiguration> reload, Action<NodeEvent>? observer = null)
+    {
+        var node = new Node(configuration, loggers, reload);
+        try
+        {
+            node.Happened += observer;
+            node.Open();
+            if (configuration.Api.Socket is { } socket)
+            {
+                node._api = await ControlApi.Start(socket, new NodeControl(node, node._shard!), loggers);
+            }
+
+            node._shard!.Start();
+            return node;
+        }
+        catch (Exception e) when (e is LinuxException or NodeFailure)
+        {
+            await node.DisposeAsync();
+            throw e as NodeFailure ?? new NodeFailure(e.Message, e);
+        }
+    }
+
+    /// <summary>Tells every peer, waits for their answers a bounded time, and ends.</summary>
+    public async Task Stop()
+    {
+        if (_shard is { } shard && shard.Mailbox.TryPost(() => shard.Stop("the node is shutting down", StopPatience)))
+        {
+            try
+            {
+                await shard.Ended;
+            }
+            catch (Exception e)
+            {
+                _log.Broken(e);
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Stop();
+        if (_api is not null)
+        {
+            await _api.DisposeAsync();
+        }
+
+        _shard?.Dispose();
+        _dialInterfaces.ForEach(i => i.Dispose());
+        _lnsInterface?.Dispose();
+        _listeners.ForEach(l => l.Dispose());
+        _netlink.Dispose();
+    }
+
+    internal NodeConfiguration Configuration => _configuration;
+
+    internal string LnsInterfaceName => _lnsInterface?.Tun.Name ?? "";
+
+    internal string InterfaceNameOf(Subscriber subscriber) =>
+        _dialInterfaces.Find(i => i.Dial.Subscriber == subscriber)?.Tun.Name ?? LnsInterfaceName;
+
+    /// <summary>On the shard's thread. Says what changed, and what will only change when the node starts again.</summary>
+    internal IReadOnlyList<string> Reload(NodeConfiguration next)
+    {
+        NodeConfiguration before = _configuration;
+        IReadOnlyList<string> changes = ConfigurationChanges.Describe(before, next);
+        _shard!.Access.Apply(next.Settings);
+        _lnsInterface?.Apply(next.Settings.Pools);
+        foreach (DialInterface gone in _dialInterfaces.FindAll(i => !next.Settings.Dial.Contains(i.Dial.Settings)))
+        {
+            _shard.Access.StopDial(gone.Dial, "removed from the configuration", MonotonicClock.Now);
+            _shard.RemoveTun(gone.Tun);
+            _dialInterfaces.Remove(gone);
+            gone.Dispose();
+        }
+
+        foreach (DialSettings added in next.Settings.Dial.Where(d => _dialInterfaces.TrueForAll(i => i.Dial.Settings != d)))
+        {
+            StartDial(added);
+        }
+
+        // What needs a restart keeps its running value, so that the next reload compares with what is in force.
+        _configuration = next with { Listen = before.Listen, Interface = before.Interface, Api = before.Api };
+        return changes;
+    }
+
+    internal Task<NodeConfiguration> ReadConfigurationAgain() => Task.Run(_reload);
+
+    private void Open()
+    {
+        IRandomSource random = new SystemRandomSource();
+        var routes = new RouteTable();
+        var sessions = new SessionTable(random, routes);
+        IpAddress gateway = _configuration.Settings.Pools.Count > 0 ? _configuration.Settings.Pools[0].Gateway : default;
+        var forwarder = new Forwarder(sessions, routes, new ForwarderOptions { IcmpSourceIPv4 = gateway });
+        var paths = new PathMtu(_netlink);
+        var access = new AccessNode(_configuration.Settings, sessions, routes, paths, random);
+        int largestPacket = Math.Max(_configuration.Interface.Mtu ?? LnsInterface.UsualMtu, LnsInterface.UsualMtu);
+        OpenListeners(Forwarder.Headroom + largestPacket);
+        _shard = new Shard([.. _listeners], forwarder, access, paths, largestPacket, OnEvent);
+        if (_configuration.Listen.Count > 0)
+        {
+            _lnsInterface = new LnsInterface(_configuration.Interface, _netlink);
+            _lnsInterface.Apply(_configuration.Settings.Pools);
+            _shard.AddTun(_lnsInterface.Tun, null);
+            WarnWhereNothingIsForwarded();
+        }
+
+        foreach (DialSettings dial in _configuration.Settings.Dial)
+        {
+            StartDial(dial);
+        }
+    }
+
+    private void OpenListeners(int frameSize)
+    {
+        foreach (ListenAddress listen in _configuration.Listen)
+        {
+            OpenListener(listen.Address, listen.Port, frameSize, isOptional: listen.Address is { IsIPv6: true, IsUnspecified: true });
+        }
+
+        // To dial, any port will do where we do not listen.
+        foreach (string any in _configuration.Settings.Dial.Count > 0 ? ["0.0.0.0", "::"] : Array.Empty<string>())
+        {
+            IpAddress address = IpAddress.Parse(any);
+            if (_listeners.TrueForAll(l => l.Socket.Family != address.Family))
+            {
+                OpenListener(address, 0, frameSize, isOptional: address.IsIPv6);
+            }
+        }
+    }
+
+    /// <param name="isOptional">The machine may have no IPv6 at all.</param>
+    private void OpenListener(IpAddress address, ushort port, int frameSize, bool isOptional)
+    {
+        try
+        {
+            _listeners.Add(new Listener(address, port, frameSize));
+        }
+        catch (LinuxException e) when (isOptional && e.Error == Errno.EAFNOSUPPORT)
+        {
+            _log.Information("IPv6 is off on this machine; tunnels over IPv4 only");
+        }
+    }
+
+    private void StartDial(DialSettings settings)
+    {
+        Dial dial = _shard!.Access.StartDial(settings);
+        var device = new DialInterface(dial, _netlink);
+        _dialInterfaces.Add(device);
+        _shard.AddTun(device.Tun, dial);
+    }
+
+    private void OnEvent(NodeEvent e)
+    {
+        _log.Write(e, MonotonicClock.Now);
+        try
+        {
+            Act(e);
+        }
+        catch (LinuxException failure)
+        {
+            _log.Warning($"{(object?)e.Subscriber ?? e.Dial}: {failure.Message}");
+        }
+
+        Happened?.Invoke(e);
+    }
+
+    private void Act(in NodeEvent e)
+    {
+        switch (e.Kind)
+        {
+            case NodeEventKind.SessionUp:
+                _lnsInterface?.AddRoutes(e.Subscriber!);
+                break;
+            case NodeEventKind.SessionDown when e.Subscriber!.Routes.Count > 0 || !e.Subscriber.PeerAddress.IsNone:
+                RemoveRoutes(e.Subscriber);
+                break;
+            case NodeEventKind.DialResolve:
+                _ = Resolve(e.Dial!);
+                break;
+            case NodeEventKind.DialUp:
+                InterfaceOf(e.Dial!)?.Up(e.Subscriber!);
+                break;
+            case NodeEventKind.DialDown:
+                InterfaceOf(e.Dial!)?.Down();
+                break;
+        }
+    }
+
+    private void RemoveRoutes(Subscriber subscriber)
+    {
+        if (_dialInterfaces.TrueForAll(i => i.Dial.Subscriber != subscriber))
+        {
+            _lnsInterface?.RemoveRoutes(subscriber);
+        }
+    }
+
+    private DialInterface? InterfaceOf(Dial dial) => _dialInterfaces.Find(i => i.Dial == dial);
+
+    /// <summary>Looks up all hosts of a dial, away from the shard, and tells it what came out.</summary>
+    private async Task Resolve(Dial dial)
+    {
+        var candidates = new List<PeerEndpoint>();
+        var problems = new List<string>();
+        foreach (string lns in dial.Settings.Lns)
+        {
+            if (!HostPort.TryParse(lns, ConfigurationFile.DefaultPort, out string host, out ushort port))
+            {
+                problems.Add($"'{lns}' is no host name or address");
+                continue;
+            }
+
+            try
+            {
+                IPAddress[] addresses = await Dns.GetHostAddressesAsync(host);
+                candidates.AddRange(addresses.Select(a => new PeerEndpoint(IpAddress.From(a), port)).Where(HasSocketFor));
+            }
+            catch (Exception e) when (e is SocketException or ArgumentException)
+            {
+                problems.Add($"{host}: {e.Message}");
+            }
+        }
+
+        string problem = problems.Count > 0 ? string.Join("; ", problems) : "no address of a family that this machine can send to";
+        _ = _shard!.Mailbox.TryPost(() => _shard.Access.ResolveDial(dial, candidates, problem, MonotonicClock.Now));
+    }
+
+    private bool HasSocketFor(PeerEndpoint peer) => _listeners.Exists(l => l.Socket.Family == peer.Address.Family);
+
+    private void WarnWhereNothingIsForwarded()
+    {
+        const string Switch = "/proc/sys/net/ipv4/ip_forward";
+        if (File.Exists(Switch) && File.ReadAllText(Switch).Trim() == "0")
+        {
+            _log.Warning("this machine does not forward IPv4, so subscribers reach only this machine; to change it: sysctl -w net.ipv4.ip_forward=1");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+using System.Globalization;
+using Culvert.Core;
+using Culvert.Dataplane;
+using Culvert.L2tp;
+using Culvert.Linux;
+using Culvert.Server.Configuration;
+using Culvert.Server.Control;
+using Culvert.Subscribers;
+using Culvert.Subscribers.Pools;
+
+namespace Culvert.Server;
+
+/// <summary>Answers the control API by asking the shard.</summary>
+internal sealed class NodeControl(Node node, Shard shard) : INodeControl
+{
+    /// <summary>Sessions described in one go; in between, packets are served.</summary>
+    private const int SessionsPerTurn = 500;
+
+    public Task<IReadOnlyList<TunnelRow>> Tunnels() => shard.Mailbox.Ask<IReadOnlyList<TunnelRow>>(() => [.. shard.Access.Tunnels.Select(Describe)]);
+
+    public async Task<IReadOnlyList<SessionRow>> Sessions()
+    {
+        var rows = new List<SessionRow>();
+        for (int next = 0; next >= 0;)
+        {
+            int first = next;
+            next = await shard.Mailbox.Ask(() =>
+            {
+                var page = new List<Subscriber>();
+                int then = shard.Access.PageOfSubscribers(first, SessionsPerTurn, page);
+                rows.AddRange(page.Select(Describe));
+                return then;
+            });
+        }
+
+        return rows;
+    }
+
+    public Task<IReadOnlyList<PoolRow>> Pools() => shard.Mailbox.Ask<IReadOnlyList<PoolRow>>(() => [.. shard.Access.Pools.Select(Describe)]);
+
+    public Task<IReadOnlyList<CounterRow>> Counters() => shard.Mailbox.Ask<IReadOnlyList<CounterRow>>(() => [.. NodeCounters.Read(shard)]);
+
+    public Task<CloseAnswer> CloseTunnels(IReadOnlyList<string> ids, string reason) => CloseEach(
+        ids, id => ushort.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out ushort tunnel) && shard.Access.CloseTunnel(tunnel, reason, MonotonicClock.Now) ? 1 : 0);
+
+    public Task<CloseAnswer> CloseSessions(IReadOnlyList<string> ids, string reason) => CloseEach(
+        ids, id => TryParseKey(id, out SessionKey key) && shard.Access.CloseSession(key, reason, MonotonicClock.Now) ? 1 : 0);
+
+    public Task<CloseAnswer> CloseUsers(IReadOnlyList<string> names, string reason) =>
+        CloseEach(names, name => shard.Access.CloseUser(name, reason, MonotonicClock.Now));
+
+    public async Task<ReloadAnswer> Reload()
+    {
+        NodeConfiguration next = await node.ReadConfigurationAgain();
+        return new ReloadAnswer(await shard.Mailbox.Ask(() => node.Reload(next)));
+    }
+
+    private Task<CloseAnswer> CloseEach(IReadOnlyList<string> ids, Func<string, int> close) => shard.Mailbox.Ask(() =>
+    {
+        int closed = 0;
+        var unknown = new List<string>();
+        foreach (string id in ids)
+        {
+            int count = close(id);
+            closed += count;
+            if (count == 0)
+            {
+                unknown.Add(id);
+            }
+        }
+
+        return new CloseAnswer(closed, unknown);
+    });
+
+    private static bool TryParseKey(string text, out SessionKey key)
+    {
+        int slash = text.IndexOf('/');
+        key = default;
+        if (slash < 0
+            || !ushort.TryParse(text.AsSpan(0, slash), NumberStyles.None, CultureInfo.InvariantCulture, out ushort tunnel)
+            || !ushort.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort session))
+        {
+            return false;
+        }
+
+        key = new SessionKey(tunnel, session);
+        return true;
+    }
+
+    private static double SecondsSince(Timestamp at) => at == Timestamp.Never ? 0 : Math.Round((MonotonicClock.Now - at).TotalSeconds, 3);
+
+    private TunnelRow Describe(Tunnel tunnel) => new(
+        tunnel.LocalTunnelId,
+        tunnel.PeerTunnelId,
+        tunnel.State.ToString().ToLowerInvariant(),
+        tunnel.Owner is Dial ? "lac" : "lns",
+        tunnel.Path.Peer.ToString(),
+        tunnel.Path.Local.ToString(),
+        tunnel.PeerHostName,
+        tunnel.PeerVendorName,
+        shard.Access.RuleName(tunnel),
+        tunnel.SessionCount,
+        SecondsSince(tunnel.EstablishedAt));
+
+    private SessionRow Describe(Subscriber subscriber)
+    {
+        SessionCounters counters = shard.Access.CountersOf(subscriber);
+        return new SessionRow(
+            subscriber.Key.ToString(),
+            $"{subscriber.Tunnel.PeerTunnelId}/{subscriber.Session.PeerSessionId}",
+            subscriber.IsUp ? "up" : subscriber.Link.Phase.ToString().ToLowerInvariant(),
+            subscriber.UserName,
+            subscriber.PeerAddress.IsNone ? null : subscriber.PeerAddress.ToString(),
+            subscriber.LocalAddress.IsNone ? "" : subscriber.LocalAddress.ToString(),
+            [.. subscriber.Routes.Select(r => r.ToString())],
+            NodeNames.Method(subscriber.Link),
+            subscriber.ProfileName,
+            subscriber.Tunnel.Path.Peer.ToString(),
+            subscriber.Tunnel.PeerHostName,
+            subscriber.Session.Call.CallingNumber ?? "",
+            subscriber.Session.Call.CalledNumber ?? "",
+            node.InterfaceNameOf(subscriber),
+            subscriber.Mtu,
+            SecondsSince(subscriber.Since),
+            counters.PacketsReceived,
+            counters.OctetsReceived,
+            counters.PacketsSent,
+            counters.OctetsSent,
+            counters.DropsTotal);
+    }
+
+    private static PoolRow Describe(AddressPool pool) =>
+        new(pool.Name, pool.Prefix.ToString(), pool.Gateway.ToString(), pool.InUse, pool.Capacity, pool.Exhausted);
+}

@@ -1,0 +1,34 @@
+using System.Text;
+using Culvert.Dataplane;
+using Culvert.L2tp;
+using Culvert.Server.Control;
+
+namespace Culvert.Server;
+
+/// <summary>All counters of a node under one kind of name: l2tp-hellos-sent, drop-unknown-session, ...</summary>
+internal static class NodeCounters
+{
+    public static IEnumerable<CounterRow> Read(Shard shard)
+    {
+        yield return new CounterRow("tunnels", shard.Access.Tunnels.Count);
+        yield return new CounterRow("sessions", shard.Access.SessionCount);
+        foreach (L2tpCounter counter in Enum.GetValues<L2tpCounter>())
+        {
+            yield return new CounterRow($"l2tp-{NodeNames.Kebab(counter.ToString())}", shard.Access.L2tpCounters[counter]);
+        }
+
+        foreach (DropReason reason in Enum.GetValues<DropReason>())
+        {
+            yield return new CounterRow($"drop-{NodeNames.Kebab(reason.ToString())}", shard.PacketCounters.Drops(reason));
+        }
+
+        foreach ((string name, long value) in shard.TransportCounters())
+        {
+            yield return new CounterRow(name, value);
+        }
+
+        yield return new CounterRow("icmp-too-big-sent", shard.PacketCounters.IcmpSent);
+        yield return new CounterRow("icmp-too-big-suppressed", shard.PacketCounters.IcmpSuppressed);
+        yield return new CounterRow("events-lost", shard.Access.EventsLost);
+    }
+}

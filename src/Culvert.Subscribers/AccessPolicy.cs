@@ -1,0 +1,103 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using Culvert.Core;
+using Culvert.L2tp;
+using Culvert.Subscribers.Policy;
+using Culvert.Subscribers.Pools;
+
+namespace Culvert.Subscribers;
+
+/// <summary>
+/// The operator's settings, indexed for use: which rule a peer falls under, who a user is, which pools there are. A reload replaces
+/// the settings; pools that did not change stay, with the addresses that are out.
+/// </summary>
+internal sealed class AccessPolicy : IPeerPolicy
+{
+    // Tunnels outlive a reload; their rule is found by the settings that they were accepted with.
+    private readonly ConditionalWeakTable<TunnelSettings, PeerRule> _ruleOf = new();
+    private TunnelSettings[] _tunnelSettings = [];
+    private Dictionary<string, User> _users = [];
+    private Dictionary<string, Profile> _profiles = [];
+    private Dictionary<string, AddressPool> _pools = [];
+
+    public AccessPolicy(NodeSettings settings) => Apply(settings);
+
+    public NodeSettings Settings { get; private set; } = null!;
+
+    public IReadOnlyCollection<AddressPool> Pools => _pools.Values;
+
+    [MemberNotNull(nameof(_tunnelSettings))]
+    public void Apply(NodeSettings settings)
+    {
+        Settings = settings;
+        _users = settings.Users.ToDictionary(u => u.Name, StringComparer.Ordinal);
+        _profiles = settings.Profiles.ToDictionary(p => p.Name, StringComparer.Ordinal);
+        _tunnelSettings = [.. settings.Peers.Select(rule => ToTunnelSettings(settings.NodeName, rule))];
+        for (int i = 0; i < _tunnelSettings.Length; i++)
+        {
+            _ruleOf.Add(_tunnelSettings[i], settings.Peers[i]);
+        }
+
+        ApplyPools(settings);
+    }
+
+    public bool TryAccept(
+        in TunnelRequest request, [NotNullWhen(true)] out TunnelSettings? settings, [NotNullWhen(false)] out Disconnect? refusal)
+    {
+        string hostName = request.HostNameText;
+        for (int i = 0; i < Settings.Peers.Count; i++)
+        {
+            if (Settings.Peers[i].Matches(request.Path.Peer.Address, hostName))
+            {
+                settings = _tunnelSettings[i];
+                refusal = null;
+                return true;
+            }
+        }
+
+        settings = null;
+        refusal = Refusals.UnknownPeer;
+        return false;
+    }
+
+    public PeerRule? RuleOf(Tunnel tunnel) => _ruleOf.TryGetValue(tunnel.Settings, out PeerRule? rule) ? rule : null;
+
+    public bool TryFindUser(string name, [NotNullWhen(true)] out User? user) => _users.TryGetValue(name, out user);
+
+    public Profile? FindProfile(string? name) => name is null
+        ? Settings.Profiles.FirstOrDefault()
+        : _profiles.GetValueOrDefault(name);
+
+    public AddressPool? FindPool(string? name) => name is null ? null : _pools.GetValueOrDefault(name);
+
+    /// <summary>The pool that <paramref name="address"/> lies in, or null.</summary>
+    public AddressPool? PoolOf(IpAddress address) => _pools.Values.FirstOrDefault(p => p.Prefix.Contains(address));
+
+    private void ApplyPools(NodeSettings settings)
+    {
+        var pools = new Dictionary<string, AddressPool>(StringComparer.Ordinal);
+        foreach (PoolSettings wanted in settings.Pools)
+        {
+            bool unchanged = _pools.TryGetValue(wanted.Name, out AddressPool? pool) && pool.Prefix == wanted.Ipv4 && pool.Gateway == wanted.Gateway;
+            pools.Add(wanted.Name, unchanged ? pool! : new AddressPool(wanted.Name, wanted.Ipv4, wanted.Gateway));
+        }
+
+        _pools = pools;
+        foreach (User user in settings.Users)
+        {
+            if (user.Ipv4 is { } address)
+            {
+                PoolOf(address)?.Exclude(address);
+            }
+        }
+    }
+
+    private static TunnelSettings ToTunnelSettings(string nodeName, PeerRule rule) => new()
+    {
+        HostName = nodeName,
+        Secret = rule.Secret?.Octets,
+        HideAvps = rule.HideAvps,
+        MaxSessions = rule.MaxSessions,
+        Channel = ControlChannelSettings.Default with { HelloInterval = rule.Hello },
+    };
+}

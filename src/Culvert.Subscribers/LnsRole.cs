@@ -1,0 +1,223 @@
+using Culvert.Core;
+using Culvert.L2tp;
+using Culvert.Ppp;
+using Culvert.Ppp.Authentication;
+using Culvert.Subscribers.Policy;
+using Culvert.Subscribers.Pools;
+
+namespace Culvert.Subscribers;
+
+/// <summary>Sessions that LACs bring to us: judges users against the configuration and gives them addresses.</summary>
+internal sealed class LnsRole(AccessNode node, AccessPolicy policy) : ISessionRole
+{
+    /// <summary>Checked when no such user exists, so that the answer takes as long as for one that does.</summary>
+    private const string PasswordOfNobody = "no user has this password";
+
+    private readonly Dictionary<(string Profile, int Mru), PppLinkSettings> _linkSettings = [];
+    private readonly Dictionary<string, IpcpPolicy> _ipcpPolicies = new(StringComparer.Ordinal);
+    private readonly Dictionary<Subscriber, Profile> _profileOfUser = [];
+    private readonly Dictionary<IpAddress, Subscriber> _holderOfFixedAddress = [];
+
+    /// <summary>After a reload: sessions from now on are made by the new settings.</summary>
+    public void ForgetSettings()
+    {
+        _linkSettings.Clear();
+        _ipcpPolicies.Clear();
+    }
+
+    /// <summary>Takes or refuses a call that a LAC offers.</summary>
+    public void OnCallOffered(Session session, Timestamp now)
+    {
+        Tunnel tunnel = session.Tunnel;
+        if (policy.FindProfile(policy.RuleOf(tunnel)?.Profile) is not { } profile)
+        {
+            session.Refuse(Refusals.NoProfile, now);
+            return;
+        }
+
+        var link = new PppLink(LinkSettings(profile, node.ReceiveMtu(tunnel)), node.Random);
+        Subscriber subscriber = node.AddSubscriber(session, this, link, now);
+        if (node.Plane.TryInstall(subscriber))
+        {
+            session.Accept(now);
+        }
+        else
+        {
+            session.Refuse(Refusals.NoRoom, now);
+        }
+    }
+
+    public string ProfileName(Subscriber subscriber) => ProfileOf(subscriber)?.Name ?? "";
+
+    public TimeSpan IdleTimeout(Subscriber subscriber) => ProfileOf(subscriber)?.IdleTimeout ?? TimeSpan.Zero;
+
+    public void OnAuthenticationRequested(Subscriber subscriber, AuthenticationRequest request, Timestamp now)
+    {
+        bool known = policy.TryFindUser(request.Name, out User? user);
+        AuthenticationVerdict verdict = request.Check(user?.Password ?? PasswordOfNobody);
+        if (!known || !verdict.IsAccepted)
+        {
+            node.Tell(NodeEventKind.AuthenticationFailed,
+                $"user '{request.Name}' {(known ? "gave a wrong password" : "is not known")} ({request.Method.DisplayName()})", subscriber);
+            subscriber.Link.Decide(AuthenticationVerdict.Reject("Access denied"), now);
+            return;
+        }
+
+        subscriber.UserName = request.Name;
+        if (user!.Profile is { } name && policy.FindProfile(name) is { } profile)
+        {
+            _profileOfUser[subscriber] = profile;
+        }
+
+        subscriber.Link.Decide(verdict, now);
+    }
+
+    public void OnNetworkRequested(Subscriber subscriber, Timestamp now)
+    {
+        Profile? profile = ProfileOf(subscriber);
+        if (profile is null || !policy.TryFindUser(subscriber.UserName, out User? user))
+        {
+            Refuse(subscriber, "the user or the profile is no longer in the configuration", now);
+            return;
+        }
+
+        // IPCP may come up a second time within one session: it keeps what it holds.
+        if (!subscriber.HoldsAddress && !TryAssign(subscriber, user, profile, out string problem))
+        {
+            Refuse(subscriber, problem, now);
+            return;
+        }
+
+        subscriber.Link.StartNetwork(new IpcpSettings(subscriber.LocalAddress, subscriber.PeerAddress, IpcpPolicyOf(profile)), now);
+    }
+
+    public void OnNetworkUp(Subscriber subscriber, IpcpResult result, Timestamp now)
+    {
+        Profile? profile = ProfileOf(subscriber);
+        if (profile is { SessionTimeout.Ticks: > 0 })
+        {
+            subscriber.MustEndAt = now + profile.SessionTimeout;
+        }
+
+        node.Plane.AddRoutes(subscriber);
+        node.Tell(
+            NodeEventKind.SessionUp,
+            $"up with address {subscriber.PeerAddress}, MTU {subscriber.Mtu}, {subscriber.Link.Method?.DisplayName() ?? "no authentication"}",
+            subscriber);
+    }
+
+    public void OnNetworkDown(Subscriber subscriber, Timestamp now) => node.Plane.RemoveRoutes(subscriber);
+
+    public void OnEnded(Subscriber subscriber, string reason, Timestamp now)
+    {
+        GiveBack(subscriber);
+        _profileOfUser.Remove(subscriber);
+    }
+
+    private Profile? ProfileOf(Subscriber subscriber) =>
+        _profileOfUser.TryGetValue(subscriber, out Profile? profile) ? profile : policy.FindProfile(policy.RuleOf(subscriber.Tunnel)?.Profile);
+
+    private bool TryAssign(Subscriber subscriber, User user, Profile profile, out string problem)
+    {
+        AddressPool? pool = user.Ipv4 is { } wanted ? policy.PoolOf(wanted) : policy.FindPool(profile.Pool);
+        if (user.Ipv4 is { } fixedAddress)
+        {
+            TakeFixed(subscriber, fixedAddress, pool);
+        }
+        else if (pool is null)
+        {
+            problem = $"profile '{profile.Name}' names no pool and the user has no fixed address; add pool: NAME to the profile";
+            return false;
+        }
+        else if (pool.TryTake(user.Name, out IpAddress address))
+        {
+            Hold(subscriber, address, pool);
+        }
+        else
+        {
+            problem = $"pool '{pool.Name}' ({pool.Prefix}) is exhausted: all {pool.Capacity} addresses are out; make it larger";
+            return false;
+        }
+
+        subscriber.LocalAddress = (pool ?? policy.FindPool(profile.Pool) ?? policy.Pools.FirstOrDefault())?.Gateway ?? default;
+        subscriber.Routes = user.Routes;
+        problem = "";
+        return true;
+    }
+
+    /// <summary>A fixed address has one holder: whoever comes last, because the usual reason is that the earlier session is dead.</summary>
+    private void TakeFixed(Subscriber subscriber, IpAddress address, AddressPool? pool)
+    {
+        if (_holderOfFixedAddress.TryGetValue(address, out Subscriber? earlier))
+        {
+            GiveBack(earlier);
+            node.Plane.RemoveRoutes(earlier);
+            node.CloseNow(earlier, $"replaced by a newer session of the same user ({subscriber})");
+        }
+
+        _holderOfFixedAddress[address] = subscriber;
+        Hold(subscriber, address, pool?.TryTakeExactly(address, subscriber.UserName) == true ? pool : null);
+    }
+
+    private static void Hold(Subscriber subscriber, IpAddress address, AddressPool? pool)
+    {
+        subscriber.PeerAddress = address;
+        subscriber.Pool = pool;
+        subscriber.HoldsAddress = true;
+    }
+
+    private void GiveBack(Subscriber subscriber)
+    {
+        if (!subscriber.HoldsAddress)
+        {
+            return;
+        }
+
+        subscriber.Pool?.Release(subscriber.PeerAddress);
+        subscriber.HoldsAddress = false;
+        if (_holderOfFixedAddress.TryGetValue(subscriber.PeerAddress, out Subscriber? holder) && holder == subscriber)
+        {
+            _holderOfFixedAddress.Remove(subscriber.PeerAddress);
+        }
+    }
+
+    private void Refuse(Subscriber subscriber, string problem, Timestamp now)
+    {
+        subscriber.EndReason = problem;
+        subscriber.Link.RefuseNetwork(problem, now);
+    }
+
+    private PppLinkSettings LinkSettings(Profile profile, int receiveMtu)
+    {
+        int mru = Math.Min(profile.Mru, receiveMtu);
+        if (!_linkSettings.TryGetValue((profile.Name, mru), out PppLinkSettings? settings))
+        {
+            settings = new PppLinkSettings
+            {
+                AuthenticatePeer = [.. profile.Authentication],
+                Authentication = new AuthenticationSettings { LocalName = policy.Settings.NodeName },
+                Mru = (ushort)mru,
+                EchoInterval = profile.EchoInterval,
+                EchoFailures = (byte)profile.EchoFailures,
+            };
+            _linkSettings.Add((profile.Name, mru), settings);
+        }
+
+        return settings;
+    }
+
+    private IpcpPolicy IpcpPolicyOf(Profile profile)
+    {
+        if (!_ipcpPolicies.TryGetValue(profile.Name, out IpcpPolicy? ipcp))
+        {
+            ipcp = new IpcpPolicy
+            {
+                PrimaryDns = profile.Dns.ElementAtOrDefault(0),
+                SecondaryDns = profile.Dns.ElementAtOrDefault(1),
+            };
+            _ipcpPolicies.Add(profile.Name, ipcp);
+        }
+
+        return ipcp;
+    }
+}

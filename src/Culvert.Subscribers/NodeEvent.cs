@@ -1,0 +1,42 @@
+using Culvert.L2tp;
+
+namespace Culvert.Subscribers;
+
+public enum NodeEventKind : byte
+{
+    TunnelUp,
+
+    /// <summary>Every tunnel ends with this; <see cref="NodeEvent.Text"/> is the reason.</summary>
+    TunnelDown,
+
+    /// <summary>The session has its addresses and forwards.</summary>
+    SessionUp,
+
+    /// <summary>Every session ends with this, whether it was up or not; <see cref="NodeEvent.Text"/> is the reason.</summary>
+    SessionDown,
+
+    /// <summary>Somebody could not prove who they are.</summary>
+    AuthenticationFailed,
+
+    /// <summary>Worth a line in the log; nothing has ended.</summary>
+    Notice,
+
+    /// <summary>Only of interest when something does not work.</summary>
+    Detail,
+
+    /// <summary>Look up the hosts of <see cref="NodeEvent.Dial"/> and call <see cref="AccessNode.ResolveDial"/>.</summary>
+    DialResolve,
+
+    /// <summary>A dialled connection has its addresses: give its interface what <see cref="Subscriber"/> says.</summary>
+    DialUp,
+
+    /// <summary>A dialled connection that was up is down: take its addresses and routes away.</summary>
+    DialDown,
+
+    /// <summary>No LNS of this dial could be connected; <see cref="NodeEvent.Text"/> says why and what comes next.</summary>
+    DialFailed,
+}
+
+/// <summary>Something for the node to log or to do in the operating system.</summary>
+public readonly record struct NodeEvent(
+    NodeEventKind Kind, string Text, Tunnel? Tunnel = null, Subscriber? Subscriber = null, Dial? Dial = null);

@@ -1,0 +1,90 @@
+using Culvert.Core;
+using Culvert.Dataplane;
+using Culvert.L2tp;
+using Culvert.Ppp;
+
+namespace Culvert.Subscribers;
+
+/// <summary>
+/// The narrow seam to the data plane: install, update, remove, counters. What a session's path, MTU, framing and addresses mean for
+/// forwarding is worked out here and nowhere else.
+/// </summary>
+internal sealed class Plane(SessionTable sessions, RouteTable routes, IPathMtu paths)
+{
+    // The most that a peer may put in front of a packet (with Length, FF 03 and a full protocol field): what our MRU must leave room for.
+    private const int LongestPeerL2tpHeader = 8;
+    private const int LongestPeerPppHeader = 4;
+
+    /// <summary>RFC 1661 section 6.1: an implementation must always be able to receive 1500 octets, whatever its MRU.</summary>
+    private const int LeastReceiveLimit = 1500;
+
+    /// <summary>What a peer can send us in one piece, in octets of IP: the MRU to ask for.</summary>
+    public int ReceiveMtu(Tunnel tunnel) =>
+        TunnelMtu.For(paths.To(tunnel.Path.Peer.Address), tunnel.Path.Peer.Address.Family, LongestPeerL2tpHeader, LongestPeerPppHeader);
+
+    /// <summary>Lets PPP frames of a session pass to its link. False when the data plane has no room.</summary>
+    public bool TryInstall(Subscriber subscriber) => sessions.TryInstall(Describe(subscriber, SessionState.Pending));
+
+    /// <summary>The session's peer is known now, or its addresses are, or its path changed.</summary>
+    public void Update(Subscriber subscriber)
+    {
+        subscriber.Mtu = TransmitMtu(subscriber);
+        _ = sessions.TryUpdate(Describe(subscriber, subscriber.IsUp ? SessionState.Forwarding : SessionState.Pending));
+    }
+
+    public void Remove(Subscriber subscriber)
+    {
+        if (sessions.Remove(subscriber.Key, out SessionCounters final))
+        {
+            subscriber.LastCounters = final;
+        }
+    }
+
+    /// <summary>Leads the subscriber's addresses to its session, which also lets it send from them.</summary>
+    public void AddRoutes(Subscriber subscriber)
+    {
+        _ = routes.TryAdd(new IpPrefix(subscriber.PeerAddress, subscriber.PeerAddress.Size * 8), subscriber.Key);
+        foreach (IpPrefix prefix in subscriber.Routes)
+        {
+            _ = routes.TryAdd(prefix, subscriber.Key);
+        }
+    }
+
+    public void RemoveRoutes(Subscriber subscriber) => routes.RemoveAll(subscriber.Key);
+
+    public bool TryReadCounters(Subscriber subscriber, out SessionCounters counters) => sessions.TryReadCounters(subscriber.Key, out counters);
+
+    private int TransmitMtu(Subscriber subscriber)
+    {
+        UdpPath path = subscriber.Tunnel.Path;
+        int byPath = TunnelMtu.For(paths.To(path.Peer.Address), path.Peer.Address.Family, Framing(subscriber.Link));
+        return Math.Min(byPath, subscriber.Link.PeerMru);
+    }
+
+    private static SessionForwarding Describe(Subscriber subscriber, SessionState state)
+    {
+        Session session = subscriber.Session;
+        int mtu = subscriber.Mtu;
+        int mss = Math.Min(mtu, subscriber.Link.LocalMru);
+        return new SessionForwarding
+        {
+            LocalTunnelId = session.Tunnel.LocalTunnelId,
+            LocalSessionId = session.LocalSessionId,
+            PeerTunnelId = session.Tunnel.PeerTunnelId,
+            PeerSessionId = session.PeerSessionId,
+            Path = session.Tunnel.Path,
+            State = state,
+            Framing = Framing(subscriber.Link),
+            Policies = subscriber.Role is DialRole ? SessionPolicies.AnySource : SessionPolicies.None,
+            Mtu = (ushort)mtu,
+            ReceiveLimit = (ushort)Math.Max(subscriber.Link.LocalMru, LeastReceiveLimit),
+            MssIPv4 = mtu == 0 ? (ushort)0 : TunnelMtu.MaximumSegmentSize(mss, IpFamily.IPv4),
+            MssIPv6 = mtu == 0 ? (ushort)0 : TunnelMtu.MaximumSegmentSize(mss, IpFamily.IPv6),
+            SourceIPv4 = subscriber.Role is DialRole ? default : subscriber.PeerAddress,
+        };
+    }
+
+    private static TransmitFraming Framing(PppLink link) =>
+        (link.TransmitFraming.Acfc ? TransmitFraming.None : TransmitFraming.AddressControl) |
+        (link.TransmitFraming.Pfc ? TransmitFraming.CompressProtocol : TransmitFraming.None);
+}

@@ -1,0 +1,27 @@
+using Culvert.L2tp;
+using Culvert.L2tp.Wire;
+
+namespace Culvert.Subscribers;
+
+/// <summary>What peers are told when policy says no.</summary>
+internal static class Refusals
+{
+    /// <summary>No rule matches the SCCRQ.</summary>
+    public static readonly Disconnect UnknownPeer = Disconnect.OfTunnel(StopCcnResult.NotAuthorized, "this node has no rule for you");
+
+    /// <summary>A call for which no profile is configured.</summary>
+    public static readonly Disconnect NoProfile = Disconnect.OfSession(CdnResult.NoFacilitiesPermanent, "no profile is configured for your sessions");
+
+    /// <summary>A call for which the session table has no room.</summary>
+    public static readonly Disconnect NoRoom = Disconnect.OfSession(CdnResult.NoFacilitiesTemporary, "too many sessions; try again later");
+}
+
+/// <summary>What peers are told when we end something that was served.</summary>
+internal static class Disconnects
+{
+    public static Disconnect TunnelClosed(string reason) => Disconnect.OfTunnel(StopCcnResult.General, reason);
+
+    public static Disconnect ShuttingDown(string reason) => Disconnect.OfTunnel(StopCcnResult.ShuttingDown, reason);
+
+    public static Disconnect SessionClosed(string reason) => Disconnect.OfSession(CdnResult.Administrative, reason);
+}

@@ -1,0 +1,60 @@
+using Culvert.Core;
+
+namespace Culvert.Linux.Tests;
+
+/// <summary>A TUN interface that is up and has addresses: the test plays everything behind it.</summary>
+internal sealed class TunEnd : IDisposable
+{
+    private readonly Poller _poller = new();
+    private readonly byte[] _buffer = new byte[65536];
+
+    public TunEnd(string name = "culvert%d", params string[] prefixes)
+    {
+        Device = TunDevice.Open(name);
+        Assert.True(Netlink.TryFindLink(Device.Name, out LinkInfo link));
+        Index = link.Index;
+        foreach (string prefix in prefixes)
+        {
+            string[] parts = prefix.Split('/');
+            Netlink.AddAddress(Index, IpAddress.Parse(parts[0]), int.Parse(parts[1]));
+        }
+
+        Netlink.SetLinkUp(Index);
+        _poller.Add(Device.Descriptor, 1);
+    }
+
+    public TunDevice Device { get; }
+
+    public Netlink Netlink { get; } = new();
+
+    public int Index { get; }
+
+    /// <summary>The next packet of that version and protocol that the kernel sends out of the interface, within two seconds.</summary>
+    public byte[] Await(int version, byte protocol)
+    {
+        Timestamp deadline = MonotonicClock.Now + TimeSpan.FromSeconds(2);
+        while (MonotonicClock.Now < deadline)
+        {
+            while (Device.Read(_buffer, out int length) == TunResult.Packet)
+            {
+                // The kernel also sends router solicitations and the like.
+                if (_buffer[0] >> 4 == version && _buffer[version == 4 ? 9 : 6] == protocol)
+                {
+                    return _buffer[..length];
+                }
+            }
+
+            _ = _poller.Wait(deadline);
+        }
+
+        Assert.Fail($"No IPv{version} packet of protocol {protocol} came.");
+        return [];
+    }
+
+    public void Dispose()
+    {
+        _poller.Dispose();
+        Netlink.Dispose();
+        Device.Dispose();
+    }
+}
