@@ -15,7 +15,7 @@ public sealed class CulvertDialsPeersTests
         PeerEndsTunnel,
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData("pap", false, Ending.PeerEndsSession)]
     [InlineData("chap", true, Ending.WeHangUp)]
     [InlineData("mschap-v2", true, Ending.PeerEndsTunnel)]
@@ -41,7 +41,7 @@ public sealed class CulvertDialsPeersTests
             {
                 case Ending.WeHangUp:
                     await dial.HangUpAsync();
-                    await guest.LoggedAsync("xl2tpd.log", $"control_finish: Connection closed to {Client}, port", TimeSpan.FromSeconds(5));
+                    await guest.LoggedAsync("xl2tpd.log", $"control_finish: Connection closed to {Client}, port", TimeSpan.FromSeconds(15));
                     break;
                 case Ending.PeerEndsSession:
                     _ = (await guest.RunAsync("killall pppd || busybox killall pppd")).Succeeded;
@@ -57,7 +57,7 @@ public sealed class CulvertDialsPeersTests
         }, $"dial-xl2tpd-{authentication}");
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData(Ending.WeHangUp)]
     [InlineData(Ending.PeerEndsSession)]
     public async Task Culvert_dials_l2tpns(Ending ending)
@@ -84,12 +84,12 @@ public sealed class CulvertDialsPeersTests
                 await dial.LosesConnectionAsync();
             }
 
-            await l2tpns.LoggedAsync("Shutting down session", TimeSpan.FromSeconds(5));
+            await l2tpns.LoggedAsync("Shutting down session", TimeSpan.FromSeconds(15));
             await capture.StopAndCheckAsync(Client);
         }, $"dial-l2tpns-{ending}");
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 300_000)]
     [InlineData(Ending.WeHangUp)]
     [InlineData(Ending.PeerEndsSession)]
     public async Task Culvert_dials_SoftEther(Ending ending)

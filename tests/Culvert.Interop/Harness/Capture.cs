@@ -18,7 +18,7 @@ public sealed class Capture
     {
         string file = Path.Combine(scenario.Captures, $"{device}.pcap");
         Child tcpdump = scenario.Start($"tcpdump-{device}", inNamespace, ["tcpdump", "-i", device, "-U", "-s0", "-w", file, filter]);
-        await tcpdump.WaitForLineAsync("tcpdump: listening", TimeSpan.FromSeconds(5));
+        await tcpdump.WaitForLineAsync("tcpdump: listening", TimeSpan.FromSeconds(15));
         return new Capture(scenario, tcpdump, file);
     }
 
@@ -29,7 +29,7 @@ public sealed class Capture
     public async Task StopAndCheckAsync(params string[] addresses)
     {
         await _tcpdump.SignalAsync("INT");
-        await _tcpdump.WaitForExitAsync(TimeSpan.FromSeconds(5));
+        await _tcpdump.WaitForExitAsync(TimeSpan.FromSeconds(15));
         foreach (string address in addresses)
         {
             int sent = await TsharkCheck.AssertCleanAsync(_file, address);

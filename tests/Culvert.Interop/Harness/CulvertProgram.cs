@@ -5,8 +5,8 @@ namespace Culvert.Interop.Harness;
 /// <summary>A running `culvert serve` in a namespace.</summary>
 public sealed class CulvertServer
 {
-    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(40);
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(20);
 
     private readonly Scenario _scenario;
     private readonly string _namespace;
@@ -81,8 +81,8 @@ public sealed class CulvertServer
 /// <summary>A running `culvert dial` in a namespace.</summary>
 public sealed class CulvertDial
 {
-    private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(40);
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(20);
 
     private readonly Scenario _scenario;
 
@@ -130,7 +130,7 @@ public sealed class CulvertDial
     /// <summary>The peer has ended session or tunnel: the program must notice at once, not by a time-out, and take its interface down.</summary>
     public async Task LosesConnectionAsync()
     {
-        await Eventually.TrueAsync("culvert dial's interface is down or gone", TimeSpan.FromSeconds(8), async () =>
+        await Eventually.TrueAsync("culvert dial's interface is down or gone", TimeSpan.FromSeconds(15), async () =>
             !(await _scenario.CommandAsync(Namespace, ["ip", "-4", "addr", "show", Interface])).Output.Contains(Address, StringComparison.Ordinal));
         _scenario.Note("culvert dial has noticed that the peer ended");
     }

@@ -25,7 +25,7 @@ public static partial class Traffic
     {
         string folder = await scenario.WebFolderAsync();
         scenario.Start($"httpd-{inNamespace}", inNamespace, ["busybox", "httpd", "-f", "-p", $"{HttpPort}", "-h", folder]);
-        await Eventually.TrueAsync("busybox httpd listens", TimeSpan.FromSeconds(5), async () =>
+        await Eventually.TrueAsync("busybox httpd listens", TimeSpan.FromSeconds(15), async () =>
             (await scenario.CommandAsync(inNamespace, "ss -Hltn")).Contains($":{HttpPort} ", StringComparison.Ordinal));
     }
 
