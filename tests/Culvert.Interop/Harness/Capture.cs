@@ -18,20 +18,23 @@ public sealed class Capture
     {
         string file = Path.Combine(scenario.Captures, $"{device}.pcap");
         Child tcpdump = scenario.Start($"tcpdump-{device}", inNamespace, ["tcpdump", "-i", device, "-U", "-s0", "-w", file, filter]);
-        await tcpdump.WaitForLineAsync("tcpdump: listening", TimeSpan.FromSeconds(5));
+        await tcpdump.WaitForLineAsync("tcpdump: listening", TimeSpan.FromSeconds(15));
         return new Capture(scenario, tcpdump, file);
     }
 
     /// <summary>
-    /// Ends the capture and asserts that tshark finds no packet from <paramref name="address"/> (one of ours) malformed or worth an
+    /// Ends the capture and asserts that tshark finds no packet from <paramref name="addresses"/> (ours) malformed or worth an
     /// expert's error.
     /// </summary>
-    public async Task StopAndCheckAsync(string address)
+    public async Task StopAndCheckAsync(params string[] addresses)
     {
         await _tcpdump.SignalAsync("INT");
-        await _tcpdump.WaitForExitAsync(TimeSpan.FromSeconds(5));
-        int sent = await TsharkCheck.AssertCleanAsync(_file, address);
-        _scenario.Note($"tshark finds nothing wrong with the {sent} packets from {address}");
+        await _tcpdump.WaitForExitAsync(TimeSpan.FromSeconds(15));
+        foreach (string address in addresses)
+        {
+            int sent = await TsharkCheck.AssertCleanAsync(_file, address);
+            _scenario.Note($"tshark finds nothing wrong with the {sent} packets from {address}");
+        }
     }
 }
 

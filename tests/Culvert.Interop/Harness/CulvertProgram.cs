@@ -5,8 +5,8 @@ namespace Culvert.Interop.Harness;
 /// <summary>A running `culvert serve` in a namespace.</summary>
 public sealed class CulvertServer
 {
-    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(40);
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(20);
 
     private readonly Scenario _scenario;
     private readonly string _namespace;
@@ -22,11 +22,11 @@ public sealed class CulvertServer
     }
 
     /// <param name="configuration">YAML without the "api" section, which is added here.</param>
-    public static async Task<CulvertServer> StartAsync(Scenario scenario, string inNamespace, string configuration)
+    public static async Task<CulvertServer> StartAsync(Scenario scenario, string inNamespace, string configuration, string logName = "culvert-serve")
     {
         string socket = Path.Combine(scenario.Folder, "culvert.sock");
         string file = await scenario.WriteFileAsync("culvert.yaml", $"{configuration}\napi: {{ socket: {socket} }}\n");
-        Child program = scenario.Start("culvert-serve", inNamespace, ["dotnet", Requirements.CulvertProgram, "serve", "-c", file]);
+        Child program = scenario.Start(logName, inNamespace, ["dotnet", Requirements.CulvertProgram, "serve", "-c", file]);
         await program.WaitForLineAsync("ready", StartLimit);
         scenario.Note("culvert serve is ready");
         return new CulvertServer(scenario, inNamespace, program, socket);
@@ -75,14 +75,14 @@ public sealed class CulvertServer
     }
 
     private Task<CommandResult> CommandAsync(params string[] arguments) =>
-        _scenario.RunAsync(_namespace, ["dotnet", Requirements.CulvertProgram, .. arguments]);
+        _scenario.CommandAsync(_namespace, ["dotnet", Requirements.CulvertProgram, .. arguments]);
 }
 
 /// <summary>A running `culvert dial` in a namespace.</summary>
 public sealed class CulvertDial
 {
-    private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(40);
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(20);
 
     private readonly Scenario _scenario;
 
@@ -127,12 +127,20 @@ public sealed class CulvertDial
         return dial;
     }
 
+    /// <summary>The peer has ended session or tunnel: the program must notice at once, not by a time-out, and take its interface down.</summary>
+    public async Task LosesConnectionAsync()
+    {
+        await Eventually.TrueAsync("culvert dial's interface is down or gone", TimeSpan.FromSeconds(15), async () =>
+            !(await _scenario.CommandAsync(Namespace, ["ip", "-4", "addr", "show", Interface])).Output.Contains(Address, StringComparison.Ordinal));
+        _scenario.Note("culvert dial has noticed that the peer ended");
+    }
+
     /// <summary>Ctrl-C or SIGTERM at our end; it must end with 0 and take its interface along.</summary>
     public async Task HangUpAsync()
     {
         await Program.SignalAsync("TERM");
         int code = await Program.WaitForExitAsync(StopLimit);
-        CommandResult link = await _scenario.RunAsync(Namespace, ["ip", "link", "show", Interface]);
+        CommandResult link = await _scenario.CommandAsync(Namespace, ["ip", "link", "show", Interface]);
         if (code != 0 || link.ExitCode == 0)
         {
             throw new InteropException($"culvert dial ended with {code} after SIGTERM; its interface is {(link.ExitCode == 0 ? "still there" : "gone")}");

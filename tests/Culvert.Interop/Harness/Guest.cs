@@ -3,7 +3,7 @@ namespace Culvert.Interop.Harness;
 /// <summary>A User-Mode Linux host on a tap of the rig, running one of Rig/*.sh, which then waits for our jobs.</summary>
 public sealed class Guest
 {
-    private static readonly TimeSpan BootLimit = TimeSpan.FromSeconds(40);
+    private static readonly TimeSpan BootLimit = TimeSpan.FromSeconds(90);
 
     private readonly Child _machine;
     private readonly string _name;
@@ -26,7 +26,7 @@ public sealed class Guest
         Directory.CreateDirectory(share);
         Child machine = scenario.Start(
             $"console-{name}", null,
-            ["bash", Path.Combine(scenario.Folder, "bin", "uml-host.sh"), name, tap, Path.Combine(scenario.Folder, "own", script), .. settings]);
+            ["env", "MEM=256M", "bash", Path.Combine(scenario.Folder, "bin", "uml-host.sh"), name, tap, Path.Combine(scenario.Folder, "own", script), .. settings]);
         return new Guest(machine, name, share);
     }
 

@@ -82,13 +82,43 @@ public sealed class Scenario : IAsyncDisposable
         _ = (await Shell.RunAsync(["bash", Path.Combine(Folder, "bin", "net.sh"), "up", .. taps], null, Environment_)).Succeeded;
     }
 
+    /// <summary>Adds <see cref="OtherNamespace"/> with 203.0.113.30/24 to the bridge.</summary>
+    public async Task UseOtherHostAsync()
+    {
+        await CommandAsync(null, $"ip netns add {OtherNamespace}");
+        await CommandAsync(null, $"ip -n {OtherNamespace} link set lo up");
+        await CommandAsync(null, $"ip -n {MainNamespace} link add other type veth peer name eth0 netns {OtherNamespace}");
+        await CommandAsync(null, $"ip -n {MainNamespace} link set other master br0 up");
+        await CommandAsync(null, $"ip -n {OtherNamespace} addr add 203.0.113.30/24 dev eth0");
+        await CommandAsync(null, $"ip -n {OtherNamespace} link set eth0 up");
+    }
+
+    /// <summary>Two bare namespaces joined by one cable "eth0", without the rig: .1 and .2 of 203.0.113.0/24, ::1 and ::2 of 2001:db8::/64.</summary>
+    public async Task UseCableAsync()
+    {
+        string[] namespaces = [MainNamespace, OtherNamespace];
+        foreach (string name in namespaces)
+        {
+            await CommandAsync(null, $"ip netns add {name}");
+            await CommandAsync(null, $"ip -n {name} link set lo up");
+        }
+
+        await CommandAsync(null, $"ip -n {MainNamespace} link add eth0 type veth peer name eth0 netns {OtherNamespace}");
+        for (int i = 0; i < namespaces.Length; i++)
+        {
+            await CommandAsync(null, $"ip -n {namespaces[i]} addr add 203.0.113.{i + 1}/24 dev eth0");
+            await CommandAsync(null, $"ip -n {namespaces[i]} addr add 2001:db8::{i + 1}/64 dev eth0 nodad");
+            await CommandAsync(null, $"ip -n {namespaces[i]} link set eth0 up");
+        }
+    }
+
     /// <summary>Runs a command in a namespace; null is the test's own.</summary>
-    public Task<CommandResult> RunAsync(string? inNamespace, IReadOnlyList<string> command, TimeSpan? limit = null) =>
+    public Task<CommandResult> CommandAsync(string? inNamespace, IReadOnlyList<string> command, TimeSpan? limit = null) =>
         Shell.RunAsync(Inside(inNamespace, command), limit, Environment_);
 
     /// <summary>The same for a line of words without quoting; it must succeed.</summary>
-    public async Task<string> RunAsync(string? inNamespace, string command, TimeSpan? limit = null) =>
-        (await RunAsync(inNamespace, command.Split(' ', StringSplitOptions.RemoveEmptyEntries), limit)).Succeeded;
+    public async Task<string> CommandAsync(string? inNamespace, string command, TimeSpan? limit = null) =>
+        (await CommandAsync(inNamespace, command.Split(' ', StringSplitOptions.RemoveEmptyEntries), limit)).Succeeded;
 
     /// <summary>Starts a process that is ended with the scenario at the latest.</summary>
     public Child Start(string name, string? inNamespace, params IReadOnlyList<string> command)

@@ -16,7 +16,7 @@ public sealed class InteropException(string message) : Exception(message);
 /// <summary>Runs short commands with a time limit.</summary>
 public static class Shell
 {
-    public static readonly TimeSpan DefaultLimit = TimeSpan.FromSeconds(20);
+    public static readonly TimeSpan DefaultLimit = TimeSpan.FromSeconds(40);
 
     /// <summary>Runs a program to its end; standard output and error come back together.</summary>
     public static async Task<CommandResult> RunAsync(

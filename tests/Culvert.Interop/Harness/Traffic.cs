@@ -15,7 +15,7 @@ public static partial class Traffic
     /// <summary>The IPv4 address of a device in a namespace.</summary>
     public static async Task<string> AddressOfAsync(this Scenario scenario, string inNamespace, string device)
     {
-        string text = await scenario.RunAsync(inNamespace, $"ip -4 -o addr show dev {device}");
+        string text = await scenario.CommandAsync(inNamespace, $"ip -4 -o addr show dev {device}");
         Match match = InetPattern().Match(text);
         return match.Success ? match.Groups["address"].Value : throw new InteropException($"{device} has no address: {text}");
     }
@@ -25,8 +25,8 @@ public static partial class Traffic
     {
         string folder = await scenario.WebFolderAsync();
         scenario.Start($"httpd-{inNamespace}", inNamespace, ["busybox", "httpd", "-f", "-p", $"{HttpPort}", "-h", folder]);
-        await Eventually.TrueAsync("busybox httpd listens", TimeSpan.FromSeconds(5), async () =>
-            (await scenario.RunAsync(inNamespace, "ss -Hltn")).Contains($":{HttpPort} ", StringComparison.Ordinal));
+        await Eventually.TrueAsync("busybox httpd listens", TimeSpan.FromSeconds(15), async () =>
+            (await scenario.CommandAsync(inNamespace, "ss -Hltn")).Contains($":{HttpPort} ", StringComparison.Ordinal));
     }
 
     /// <summary>The same inside a guest.</summary>
@@ -41,15 +41,15 @@ public static partial class Traffic
 
     public static async Task PingAsync(this Scenario scenario, string inNamespace, string target, int size = 1000)
     {
-        await scenario.RunAsync(inNamespace, $"busybox ping -q -c 3 -i 0.2 -W 2 -s {size} {target}");
+        await scenario.CommandAsync(inNamespace, $"busybox ping -q -c 3 -i 0.2 -W 2 -s {size} {target}");
         scenario.Note($"ping {target} passes");
     }
 
     public static async Task FetchAsync(this Scenario scenario, string inNamespace, string server) =>
-        await scenario.FetchAsync(server, (command, limit) => scenario.RunAsync(inNamespace, ["bash", "-c", command], limit));
+        await scenario.FetchAsync(server, (command, limit) => scenario.CommandAsync(inNamespace, ["bash", "-c", command], limit));
 
     public static async Task FetchAsync(this Scenario scenario, Guest guest, string server, string prefix = "") =>
-        await scenario.FetchAsync(server, (command, limit) => guest.RunAsync(prefix + command, limit));
+        await scenario.FetchAsync(server, (command, limit) => guest.RunAsync($"{prefix} bash -c '{command}'", limit));
 
     private static async Task FetchAsync(this Scenario scenario, string server, Func<string, TimeSpan, Task<CommandResult>> run)
     {

@@ -12,7 +12,7 @@ public sealed class Xl2tpdClient(Guest guest)
 
     public async Task DialAsync(Scenario scenario, TimeSpan? limit = null)
     {
-        TimeSpan wait = limit ?? TimeSpan.FromSeconds(20);
+        TimeSpan wait = limit ?? TimeSpan.FromSeconds(40);
         CommandResult up = await guest.RunAsync(
             $$"""
             echo "c culvert" > {{Control}}
@@ -42,15 +42,15 @@ public sealed class Xl2tpdClient(Guest guest)
     public async Task IsDownAsync(Scenario scenario)
     {
         CommandResult down = await guest.RunAsync(
-            "for i in $(seq 200); do ip link show ppp0 >/dev/null 2>&1 || exit 0; sleep .05; done; exit 1");
+            "for i in $(seq 600); do ip link show ppp0 >/dev/null 2>&1 || exit 0; sleep .05; done; exit 1");
         if (down.ExitCode != 0)
         {
-            throw new InteropException("ppp0 is still there 10 s after the end of the session");
+            throw new InteropException("ppp0 is still there 30 s after the end of the session");
         }
 
         scenario.Note("PPP is down at the client");
     }
 
     /// <summary>What xl2tpd wrote, to see who closed.</summary>
-    public Task LoggedAsync(string text) => guest.LoggedAsync("xl2tpd.log", text, TimeSpan.FromSeconds(5));
+    public Task LoggedAsync(string text) => guest.LoggedAsync("xl2tpd.log", text, TimeSpan.FromSeconds(15));
 }
