@@ -88,13 +88,26 @@ internal static class FrameHeader
         }
 
         int start = packetOffset - session.HeaderLength;
-        TransmitFraming framing = session.Framing;
-        if ((framing & (TransmitFraming.Length | TransmitFraming.Sequence)) != 0)
-        {
-            Patch(buffer[start..], session.HeaderLength + packetLength, framing, ns);
-        }
-
+        Patch(buffer[start..], session.HeaderLength + packetLength, session.Framing, ns);
         return start;
+    }
+
+    /// <summary>Writes the header of an IPv4 packet at the start of <paramref name="room"/>, where the packet follows it.</summary>
+    public static void Write(Span<byte> room, int packetLength, in SessionEntry session, ushort ns)
+    {
+        Span<byte> image = stackalloc byte[MaxLength];
+        session.Header.CopyTo(image);
+        image[(MaxLength - session.HeaderLength)..].CopyTo(room);
+        Patch(room, session.HeaderLength + packetLength, session.Framing, ns);
+    }
+
+    /// <summary>The peer's IDs, read back from the prepared header.</summary>
+    public static (ushort TunnelId, ushort SessionId) PeerIds(in SessionEntry session)
+    {
+        Span<byte> image = stackalloc byte[MaxLength];
+        session.Header.CopyTo(image);
+        int at = MaxLength - session.HeaderLength + ((session.Framing & TransmitFraming.Length) != 0 ? 4 : 2);
+        return (BinaryPrimitives.ReadUInt16BigEndian(image[at..]), BinaryPrimitives.ReadUInt16BigEndian(image[(at + 2)..]));
     }
 
     private static void Patch(Span<byte> header, int frameLength, TransmitFraming framing, ushort ns)

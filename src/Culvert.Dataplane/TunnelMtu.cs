@@ -5,6 +5,12 @@ namespace Culvert.Dataplane;
 /// <summary>What is left of a path's MTU inside the tunnel.</summary>
 public static class TunnelMtu
 {
+    /// <summary>Octets that a UDP datagram over IPv4 can carry.</summary>
+    public const int LargestDatagram = 65507;
+
+    /// <summary>Every IPv4 link carries this (RFC 791 section 3.2).</summary>
+    public const int IPv4Minimum = 68;
+
     private const int IPv4Header = 20;
     private const int IPv6Header = 40;
     private const int UdpHeader = 8;
@@ -29,7 +35,7 @@ public static class TunnelMtu
     public static ushort For(int pathMtu, IpFamily outerFamily, int l2tpHeaderLength, int pppHeaderLength)
     {
         int outer = outerFamily == IpFamily.IPv6 ? IPv6Header : IPv4Header;
-        return (ushort)Math.Clamp(pathMtu - outer - UdpHeader - l2tpHeaderLength - pppHeaderLength, 68, ushort.MaxValue);
+        return (ushort)Math.Clamp(pathMtu - outer - UdpHeader - l2tpHeaderLength - pppHeaderLength, IPv4Minimum, ushort.MaxValue);
     }
 
     /// <inheritdoc cref="For(int, IpFamily, int, int)"/>
