@@ -34,13 +34,13 @@ internal static class FrameHeader
         int length = TunnelMtu.HeaderLength(session.Framing);
         Span<byte> header = image[(MaxLength - length)..];
         int at = WriteL2tp(header, session.PeerTunnelId, session.PeerSessionId, session.Framing, false, 0, 0);
-        if (session.Framing.HasFlag(TransmitFraming.AddressControl))
+        if ((session.Framing & TransmitFraming.AddressControl) != 0)
         {
             header[at++] = 0xFF;
             header[at++] = 0x03;
         }
 
-        if (!session.Framing.HasFlag(TransmitFraming.CompressProtocol))
+        if ((session.Framing & TransmitFraming.CompressProtocol) == 0)
         {
             header[at++] = 0;
         }
@@ -54,8 +54,8 @@ internal static class FrameHeader
         Span<byte> target, ushort tunnelId, ushort sessionId, TransmitFraming framing, bool priority, int payloadLength, ushort ns)
     {
         int size = TunnelMtu.L2tpHeaderLength(framing);
-        bool hasLength = framing.HasFlag(TransmitFraming.Length);
-        bool hasSequence = framing.HasFlag(TransmitFraming.Sequence);
+        bool hasLength = (framing & TransmitFraming.Length) != 0;
+        bool hasSequence = (framing & TransmitFraming.Sequence) != 0;
         int bits = Version | (hasLength ? LengthBit : 0) | (hasSequence ? SequenceBit : 0) | (priority ? PriorityBit : 0);
         BinaryPrimitives.WriteUInt16BigEndian(target, (ushort)bits);
         int at = 2;
