@@ -42,6 +42,7 @@ public sealed partial class PppLink
         _random = random;
         _lcp = new Lcp(this, settings, random);
         _authentication = new Authenticator(settings, random);
+        _keepalive.Stop();
     }
 
     public PppPhase Phase { get; private set; }
