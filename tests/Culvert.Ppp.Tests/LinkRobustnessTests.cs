@@ -5,12 +5,9 @@ using Culvert.Testing;
 
 namespace Culvert.Ppp.Tests;
 
-/// <summary>Bad input into live links, and what a link costs.</summary>
+/// <summary>Bad input into live links.</summary>
 public sealed class LinkRobustnessTests
 {
-    /// <summary>What an idle link may cost with everything that belongs to it; the aim is 1.5 kB.</summary>
-    private const long IdleLinkLimit = 1700;
-
     private static readonly PppLinkSettings Server = Links.ServerSettings(AuthenticationMethod.MsChapV2, AuthenticationMethod.Pap);
 
     [Theory]
@@ -47,24 +44,89 @@ public sealed class LinkRobustnessTests
         Assert.Equal(0, bench.Link.Dropped);
     }
 
+    internal static Bench InPhase(PppPhase phase)
+    {
+        var bench = new Bench(new LinkEnd("link", phase == PppPhase.Network ? Links.ServerSettings() : Server, Links.ServerIpcp, 21));
+        bench.End.IsAutomatic = phase == PppPhase.Network;
+        if (phase != PppPhase.Establish)
+        {
+            bench.OpenLcp(5, 6, 1, 2, 3, 4);
+            _ = Drain(bench);
+        }
+
+        if (phase == PppPhase.Network)
+        {
+            bench.Give(PppProtocol.Ipcp, ControlCode.ConfigureRequest, 1, 3, 6, 100, 64, 0, 7);
+            bench.Give(PppProtocol.Ipcp, ControlCode.ConfigureAck, 1, 3, 6, 100, 64, 0, 1);
+            _ = Drain(bench);
+        }
+
+        if (phase == PppPhase.Terminate)
+        {
+            bench.Link.Close(LinkCloseReason.Administrative, "test", bench.Now);
+            _ = Drain(bench);
+        }
+
+        Assert.Equal(phase, bench.Link.Phase);
+        return bench;
+    }
+
+    /// <summary>A good packet gets the answer that the phase calls for.</summary>
+    private static void AssertServes(Bench bench, PppPhase phase)
+    {
+        bool isOpen = phase is PppPhase.Authenticate or PppPhase.Network;
+        bench.Give(PppProtocol.Lcp, isOpen ? ControlCode.EchoRequest : ControlCode.TerminateRequest, 3, 9, 9, 9, 9);
+        Assert.Contains(bench.Pull(), f => f[4] == (byte)(isOpen ? ControlCode.EchoReply : ControlCode.TerminateAck) && f[5] == 3);
+    }
+
+    internal static int Drain(Bench bench)
+    {
+        bench.End.Trace.Clear();
+        bench.End.Events.Clear();
+        Span<byte> buffer = stackalloc byte[2048];
+        bench.End.React(bench.Now);
+        int count = 0;
+        while (bench.Link.TryTransmit(buffer, out _))
+        {
+            count++;
+        }
+
+        return count;
+    }
+}
+
+[CollectionDefinition(nameof(MeasuredCollection), DisableParallelization = true)]
+public sealed class MeasuredCollection;
+
+/// <summary>What a link costs. Alone in the process while it runs: the collector's figures are for all of it.</summary>
+[Collection(nameof(MeasuredCollection))]
+public sealed class LinkCostTests
+{
+    /// <summary>What an idle link may cost with everything that belongs to it; the aim is 1.5 kB.</summary>
+    private const long IdleLinkLimit = 1700;
+
+    private static readonly PppLinkSettings Server = Links.ServerSettings(AuthenticationMethod.MsChapV2, AuthenticationMethod.Pap);
+
     [Fact]
     public void A_link_does_not_grow_under_bad_input()
     {
-        Bench bench = InPhase(PppPhase.Network);
+        Bench bench = LinkRobustnessTests.InPhase(PppPhase.Network);
         var mutator = new Mutator(9);
         List<byte[]> bad = [.. mutator.Mutations(CapturedFrames.All, 2000)];
-        long before = GC.GetTotalMemory(forceFullCollection: true);
+        long before = 0;
         for (int round = 0; round < 20; round++)
         {
+            // The first round fills pools.
+            before = round == 1 ? GC.GetTotalMemory(forceFullCollection: true) : before;
             foreach (byte[] frame in bad)
             {
                 bench.Give(frame);
-                _ = Drain(bench);
+                _ = LinkRobustnessTests.Drain(bench);
             }
         }
 
         long grown = GC.GetTotalMemory(forceFullCollection: true) - before;
-        Assert.True(grown < 200_000, $"{grown} octets after 40,000 frames");
+        Assert.True(grown < 20_000, $"{grown} octets after 40,000 frames");
         GC.KeepAlive(bench);
     }
 
@@ -175,55 +237,5 @@ public sealed class LinkRobustnessTests
         }
 
         return any;
-    }
-
-    private static Bench InPhase(PppPhase phase)
-    {
-        var bench = new Bench(new LinkEnd("link", phase == PppPhase.Network ? Links.ServerSettings() : Server, Links.ServerIpcp, 21));
-        bench.End.IsAutomatic = phase == PppPhase.Network;
-        if (phase != PppPhase.Establish)
-        {
-            bench.OpenLcp(5, 6, 1, 2, 3, 4);
-            _ = Drain(bench);
-        }
-
-        if (phase == PppPhase.Network)
-        {
-            bench.Give(PppProtocol.Ipcp, ControlCode.ConfigureRequest, 1, 3, 6, 100, 64, 0, 7);
-            bench.Give(PppProtocol.Ipcp, ControlCode.ConfigureAck, 1, 3, 6, 100, 64, 0, 1);
-            _ = Drain(bench);
-        }
-
-        if (phase == PppPhase.Terminate)
-        {
-            bench.Link.Close(LinkCloseReason.Administrative, "test", bench.Now);
-            _ = Drain(bench);
-        }
-
-        Assert.Equal(phase, bench.Link.Phase);
-        return bench;
-    }
-
-    /// <summary>A good packet gets the answer that the phase calls for.</summary>
-    private static void AssertServes(Bench bench, PppPhase phase)
-    {
-        bool isOpen = phase is PppPhase.Authenticate or PppPhase.Network;
-        bench.Give(PppProtocol.Lcp, isOpen ? ControlCode.EchoRequest : ControlCode.TerminateRequest, 3, 9, 9, 9, 9);
-        Assert.Contains(bench.Pull(), f => f[4] == (byte)(isOpen ? ControlCode.EchoReply : ControlCode.TerminateAck) && f[5] == 3);
-    }
-
-    private static int Drain(Bench bench)
-    {
-        bench.End.Trace.Clear();
-        bench.End.Events.Clear();
-        Span<byte> buffer = stackalloc byte[2048];
-        bench.End.React(bench.Now);
-        int count = 0;
-        while (bench.Link.TryTransmit(buffer, out _))
-        {
-            count++;
-        }
-
-        return count;
     }
 }
