@@ -377,4 +377,78 @@ public sealed class PeerQuirkTests
         Assert.Equal(LinkCloseReason.NegotiationFailed, bench.End.Closed!.Value.Reason);
         Assert.Contains("ConfigureRequest", bench.End.Closed.Value.Text, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void A_peer_that_never_likes_the_MRU_ends_the_link_and_the_reason_names_the_option()
+    {
+        var bench = new Bench(Links.Server(Links.ServerSettings()));
+        for (int i = 0; i < 100 && bench.End.Closed is null; i++)
+        {
+            foreach (byte[] frame in bench.Pull().Where(static f => f[4] == (byte)ControlCode.ConfigureRequest))
+            {
+                bench.Give(PppProtocol.Lcp, ControlCode.ConfigureNak, frame[5], 1, 4, 4, (byte)i);
+            }
+
+            bench.Wait(0.1);
+        }
+
+        bench.Wait(10);
+        Assert.Equal(LinkCloseReason.NegotiationFailed, bench.End.Closed!.Value.Reason);
+        Assert.Equal("LCP did not converge in 30 rounds: option MRU", bench.End.Closed.Value.Text);
+    }
+
+    [Fact]
+    public void A_client_that_wants_another_gateway_address_does_not_get_it_and_it_ends()
+    {
+        var bench = new Bench(Links.Server(Links.ServerSettings()));
+        bench.OpenLcp(Magic);
+        bench.End.React(bench.Now);
+        for (int i = 0; i < 100 && bench.Link.Phase == PppPhase.Network; i++)
+        {
+            foreach (byte[] frame in bench.Pull().Where(static f => f[3] == 0x21 && f[2] == 0x80 && f[4] == (byte)ControlCode.ConfigureRequest))
+            {
+                Assert.Equal([3, 6, 100, 64, 0, 1], frame[8..]);
+                bench.Give(PppProtocol.Ipcp, ControlCode.ConfigureNak, frame[5], 3, 6, 198, 51, 100, 1);
+            }
+        }
+
+        bench.Wait(10);
+        Assert.Equal(LinkCloseReason.NegotiationFailed, bench.End.Closed!.Value.Reason);
+        Assert.Contains("option IP-Addr, the peer says 198.51.100.1", bench.End.Closed.Value.Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(ControlCode.ConfigureAck, "acknowledged 0.0.0.0")]
+    [InlineData(ControlCode.ConfigureReject, "refuses to assign an address")]
+    public void A_server_without_an_address_for_this_end_is_left(ControlCode answer, string reason)
+    {
+        var client = new IpcpSettings(default, default, new IpcpPolicy { AcceptLocalAddress = true });
+        var bench = new Bench(Links.Client(ipcp: client));
+        bench.OpenLcp(Magic);
+        bench.End.React(bench.Now);
+        _ = bench.Pull();
+        bench.Give(PppProtocol.Ipcp, ControlCode.ConfigureRequest, 1, 3, 6, 100, 64, 0, 1);
+        bench.Give(PppProtocol.Ipcp, answer, 1, 3, 6, 0, 0, 0, 0);
+        bench.Wait(10);
+
+        Assert.Equal(LinkCloseReason.NegotiationFailed, bench.End.Closed!.Value.Reason);
+        Assert.Contains(reason, bench.End.Closed.Value.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Cisco_ASA_challenges_again_in_the_open_link_and_is_answered()
+    {
+        var bench = new Bench(Links.Client());
+        bench.OpenLcp([.. Magic, 3, 5, 0xC2, 0x23, 5]);
+        _ = bench.Pull();
+        bench.Give(PppProtocol.Chap, (ControlCode)1, 7, [4, 1, 2, 3, 4, .. "asa"u8]);
+        Assert.StartsWith("CHAP, Response (0x02), id 7", Assert.Single(bench.PullPrinted()), StringComparison.Ordinal);
+        bench.Give(PppProtocol.Chap, (ControlCode)3, 7);
+        _ = bench.Pull();
+        Assert.Equal(PppPhase.Network, bench.Link.Phase);
+
+        bench.Give(PppProtocol.Chap, (ControlCode)1, 8, [4, 5, 6, 7, 8, .. "asa"u8]);
+        Assert.StartsWith("CHAP, Response (0x02), id 8", Assert.Single(bench.PullPrinted()), StringComparison.Ordinal);
+        Assert.Equal((PppPhase.Network, 1), (bench.Link.Phase, bench.End.Count(PppLinkEventKind.Authenticated)));
+    }
 }
