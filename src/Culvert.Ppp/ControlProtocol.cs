@@ -226,7 +226,12 @@ internal abstract class ControlProtocol(INegotiationHost host)
 
     protected byte NextIdentifier() => ++_identifier;
 
-    protected void Fire(AutomatonEvent happened, Timestamp now, in ControlPacket packet = default, ControlCode answer = default, ReadOnlySpan<byte> answerData = default)
+    protected void Fire(
+        AutomatonEvent happened,
+        Timestamp now,
+        in ControlPacket packet = default,
+        ControlCode answer = default,
+        ReadOnlySpan<byte> answerData = default)
     {
         AutomatonTransition transition = NegotiationAutomaton.Look(_state, happened);
         if (!transition.IsLegal)
@@ -250,7 +255,8 @@ internal abstract class ControlProtocol(INegotiationHost host)
         CarryOut(transition.Actions, now, packet, answer, answerData);
     }
 
-    private void CarryOut(AutomatonActions actions, Timestamp now, in ControlPacket packet, ControlCode answer, ReadOnlySpan<byte> answerData)
+    private void CarryOut(
+        AutomatonActions actions, Timestamp now, in ControlPacket packet, ControlCode answer, ReadOnlySpan<byte> answerData)
     {
         for (int rest = (int)actions; rest != 0; rest &= rest - 1)
         {

@@ -92,7 +92,8 @@ public sealed partial class PppLink : ILcpHost
             return;
         }
 
-        Remember(LinkCloseReason.PeerTerminated, text.IsEmpty ? "the peer terminated the link" : $"the peer terminated the link: {PppText.Escape(text)}");
+        string said = text.IsEmpty ? "" : $": {PppText.Escape(text)}";
+        Remember(LinkCloseReason.PeerTerminated, $"the peer terminated the link{said}");
         if (Phase != PppPhase.Dead)
         {
             Phase = PppPhase.Terminate;

@@ -149,7 +149,8 @@ public sealed partial class PppLink
         }
 
         // Nobody is there to acknowledge an orderly end; one Terminate-Request for a peer that only cannot be heard.
-        string text = $"no answer to {_keepalive.Unanswered} echo requests, nothing heard for {(now - _keepalive.LastHeard).TotalSeconds:F0} s";
+        double silence = (now - _keepalive.LastHeard).TotalSeconds;
+        string text = $"no answer to {_keepalive.Unanswered} echo requests, nothing heard for {silence:F0} s";
         Close(LinkCloseReason.NoEchoAnswer, text, now);
         Finish(now);
     }
@@ -163,7 +164,8 @@ public sealed partial class PppLink
         }
         else
         {
-            Close(LinkCloseReason.NetworkTimeout, $"no network protocol open for {_settings.NetworkTimeout.TotalSeconds:F0} s{DescribeNetworks()}", now);
+            string waited = $"{_settings.NetworkTimeout.TotalSeconds:F0} s";
+            Close(LinkCloseReason.NetworkTimeout, $"no network protocol open for {waited}{DescribeNetworks()}", now);
         }
     }
 
@@ -232,7 +234,8 @@ public sealed partial class PppLink
         if (_lcp.HasHeard)
         {
             string about = _lcp.DisputedOption == 0 ? "" : $", last about {_lcp.DescribeDispute()}";
-            Remember(LinkCloseReason.NegotiationFailed, $"LCP: the peer answers, but {tries} Configure-Requests brought no agreement{about}");
+            Remember(
+                LinkCloseReason.NegotiationFailed, $"LCP: the peer answers, but {tries} Configure-Requests brought no agreement{about}");
         }
         else
         {
