@@ -72,7 +72,7 @@ public sealed partial class Tunnel
         switch (message.Type)
         {
             case MessageType.Icrq:
-                HandleIcrq(message, now);
+                HandleIcrq(header, message, now);
                 break;
             case MessageType.Icrp:
                 HandleIcrp(header, message, now);
@@ -96,10 +96,10 @@ public sealed partial class Tunnel
         }
     }
 
-    private void HandleIcrq(in ControlMessage message, Timestamp now)
+    private void HandleIcrq(in L2tpHeader header, in ControlMessage message, Timestamp now)
     {
         _ = message.TryGetUInt16(AvpType.AssignedSessionId, out ushort peerSessionId);
-        if (_sessionsByPeerId is not null && _sessionsByPeerId.TryGetValue(peerSessionId, out Session? existing))
+        if (TryFindCallOf(header, message, out Session? existing))
         {
             Apply(existing, SessionInput.Icrq, WrongState(existing, MessageType.Icrq), now);
             return;
