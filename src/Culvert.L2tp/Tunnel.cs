@@ -73,6 +73,12 @@ public sealed partial class Tunnel
     /// <summary>True when nothing that we sent waits for an acknowledgement. After a close: the peer knows.</summary>
     public bool IsEverythingAcknowledged => Channel.Unacknowledged == 0;
 
+    /// <summary>Ns of the next control message that is sent from here.</summary>
+    public ushort NextNs => Channel.NextNs;
+
+    /// <summary>Ns of the next control message that is expected from the peer.</summary>
+    public ushort NextNr => Channel.Nr;
+
     /// <summary>Control messages sent again.</summary>
     public long Retransmitted => Channel.Retransmitted;
 

@@ -167,7 +167,7 @@ internal sealed class Bench
 /// <summary>A peer played by hand: numbers its messages and keeps account of the engine's.</summary>
 internal sealed class HandPeer(Bench bench, UdpPath path, ushort ownTunnelId = 77)
 {
-    private int _seen;
+    private int _seen = bench.Outbox.Count;
 
     public Bench Bench { get; } = bench;
 
@@ -256,7 +256,8 @@ internal sealed class HandPeer(Bench bench, UdpPath path, ushort ownTunnelId = 7
             for (; _seen < Bench.Outbox.Count; _seen++)
             {
                 Sent sent = Bench.Outbox[_seen];
-                if (sent.Path.Peer == Path.Peer && !sent.IsZlb && sent.Header.Ns == Nr)
+                bool isForMe = sent.Path.Peer == Path.Peer && (sent.Header.TunnelId == 0 || sent.Header.TunnelId == OwnTunnelId);
+                if (isForMe && !sent.IsZlb && sent.Header.Ns == Nr)
                 {
                     taken.Add(sent);
                     Nr++;
@@ -273,6 +274,9 @@ internal sealed class HandPeer(Bench bench, UdpPath path, ushort ownTunnelId = 7
     }
 
     public List<Sent> Take(MessageType type) => Take().FindAll(sent => sent.Type == type);
+
+    /// <summary>The bench's outbox was emptied.</summary>
+    public void ForgetSeen() => _seen = 0;
 
     /// <summary>Places a call up to the offer and returns the engine's session.</summary>
     public Session Offer(int ownSessionId, int serial = 1)
