@@ -115,7 +115,8 @@ public sealed class EndpointPairTests
         }
 
         world.RunUntil(() => lns.Count(L2tpEventKind.SessionClosed) == 50, 600);
-        Assert.All(lns.Events.Where(e => e.Kind == L2tpEventKind.SessionClosed), e => Assert.Equal(DisconnectOrigin.Peer, e.Disconnect!.Origin));
+        Assert.All(
+            lns.Events.Where(e => e.Kind == L2tpEventKind.SessionClosed), e => Assert.Equal(DisconnectOrigin.Peer, e.Disconnect!.Origin));
         tunnel.Close(Bye, world.Now);
         world.RunUntil(() => lns.Count(L2tpEventKind.TunnelClosed) == 1, 600);
         world.RunUntil(() => lac.Endpoint.Tunnels.Count + lns.Endpoint.Tunnels.Count == 0, 1200);
