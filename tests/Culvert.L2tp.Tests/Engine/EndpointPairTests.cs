@@ -93,7 +93,10 @@ public sealed class EndpointPairTests
     {
         var conditions = new LinkConditions
         {
-            Loss = loss, Duplication = 0.1, Reordering = 0.1, Jitter = TimeSpan.FromMilliseconds(20),
+            Loss = loss,
+            Duplication = 0.1,
+            Reordering = 0.1,
+            Jitter = TimeSpan.FromMilliseconds(20),
         };
         var world = new World(seed, conditions);
         (Node lac, Node lns, Tunnel tunnel) = Dial(world, Secret, Secret, hidden: true, patience: 20);
