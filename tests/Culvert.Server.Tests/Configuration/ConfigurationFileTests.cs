@@ -125,7 +125,7 @@ public sealed class ConfigurationFileTests
     }
 
     [Theory]
-    [InlineData("listen: [0.0.0.0:1701", "culvert.yaml:1:")]
+    [InlineData("listen: [0.0.0.0:1701", "culvert.yaml:2:1: While parsing a flow sequence")]
     [InlineData("- a\n- b", "culvert.yaml:1:1: the file consists of key: value pairs")]
     [InlineData("node: a\nnode: b", "culvert.yaml:2:1: ")]
     [InlineData("peers: [{match: any, hide-avps: true}]\nprofiles: [{name: x}]", "hiding needs a shared secret")]
