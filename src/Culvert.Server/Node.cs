@@ -228,6 +228,9 @@ public sealed class Node : IAsyncDisposable
             case NodeEventKind.DialUp:
                 InterfaceOf(e.Dial!)?.Up(e.Subscriber!);
                 break;
+            case NodeEventKind.DialMtuChanged:
+                InterfaceOf(e.Dial!)?.SetMtu(e.Subscriber!.Mtu);
+                break;
             case NodeEventKind.DialDown:
                 InterfaceOf(e.Dial!)?.Down();
                 break;

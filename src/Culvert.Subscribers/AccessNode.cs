@@ -196,6 +196,10 @@ public sealed class AccessNode
             if (subscriber.Tunnel.Path.Peer.Address == peer && subscriber.IsUp)
             {
                 Plane.Update(subscriber);
+                if (subscriber.Tunnel.Owner is Dial dial)
+                {
+                    Tell(NodeEventKind.DialMtuChanged, $"MTU {subscriber.Mtu}", subscriber, dial);
+                }
             }
         }
     }
