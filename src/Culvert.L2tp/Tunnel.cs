@@ -74,6 +74,12 @@ public sealed partial class Tunnel
     /// <summary>True when nothing that we sent waits for an acknowledgement. After a close: the peer knows.</summary>
     public bool IsEverythingAcknowledged => Channel.Unacknowledged == 0;
 
+    /// <summary>Control messages that wait for their turn or their acknowledgement.</summary>
+    public int MessagesQueued => Channel.Unacknowledged;
+
+    /// <summary>Of those, how many are under way: never more than <see cref="PeerReceiveWindow"/>.</summary>
+    public int MessagesInFlight => Channel.InFlight;
+
     /// <summary>Ns of the next control message that is sent from here.</summary>
     public ushort NextNs => Channel.NextNs;
 

@@ -75,6 +75,12 @@ public sealed class AccessNode
 
     public L2tpCounters L2tpCounters => _l2tp.Counters;
 
+    /// <summary>Sessions whose call is not established yet.</summary>
+    public int SessionsBeingSetUp => _l2tp.SessionsBeingSetUp;
+
+    /// <summary>Sessions that have PPP frames to send.</summary>
+    public int SessionsWaitingToTransmit => _subscribers.WaitingToTransmit;
+
     /// <summary>The rule under which a tunnel was accepted, or the connection that it was dialled for.</summary>
     public string RuleName(Tunnel tunnel) => tunnel.Owner is Dial dial ? dial.Settings.Name : _policy.RuleOf(tunnel)?.Name ?? "";
 
@@ -111,6 +117,9 @@ public sealed class AccessNode
 
         subscriber.Link.Receive(frame, now);
         Settle(subscriber, now);
+
+        // A frame can end another session: the one whose fixed address this user takes over.
+        HandleL2tpEvents(now);
     }
 
     public void Advance(Timestamp now)
@@ -207,7 +216,7 @@ public sealed class AccessNode
     /// <summary>Ends a tunnel and everything in it; false when there is no such tunnel.</summary>
     public bool CloseTunnel(ushort localTunnelId, string reason, Timestamp now)
     {
-        if (!_l2tp.TryFind(localTunnelId, out Tunnel? tunnel))
+        if (!_l2tp.TryFind(localTunnelId, out Tunnel? tunnel) || tunnel.Ended is not null)
         {
             return false;
         }
@@ -325,7 +334,7 @@ public sealed class AccessNode
         return subscriber is not null;
     }
 
-    private List<Subscriber> AllSubscribers()
+    internal List<Subscriber> AllSubscribers()
     {
         var all = new List<Subscriber>(_subscribers.Count);
         _subscribers.Page(0, int.MaxValue, all);
@@ -499,12 +508,18 @@ public sealed class AccessNode
             Close(subscriber, "session timeout", now);
         }
 
-        if (now < subscriber.NextActivityCheck || !Plane.TryReadCounters(subscriber, out SessionCounters counters))
+        if (now < subscriber.NextActivityCheck)
         {
             return;
         }
 
+        // In any case, or a check that cannot be made would be due for ever.
         subscriber.NextActivityCheck = now + ActivityInterval;
+        if (!Plane.TryReadCounters(subscriber, out SessionCounters counters))
+        {
+            return;
+        }
+
         SessionCounters before = subscriber.LastCounters;
         subscriber.LastCounters = counters;
         if (counters.PacketsReceived != before.PacketsReceived)
@@ -528,7 +543,8 @@ public sealed class AccessNode
     {
         foreach (Subscriber subscriber in AllSubscribers())
         {
-            if (subscriber is { HoldsAddress: true, Pool: { } old } && !_policy.Pools.Contains(old))
+            // Also an address that no pool held so far: a fixed one, which a new pool must not give to somebody else.
+            if (subscriber.HoldsAddress && (subscriber.Pool is not { } old || !_policy.Pools.Contains(old)))
             {
                 AddressPool? pool = _policy.PoolOf(subscriber.PeerAddress);
                 subscriber.Pool = pool?.TryTakeExactly(subscriber.PeerAddress, subscriber.UserName) == true ? pool : null;

@@ -29,8 +29,15 @@ internal sealed class DialRole(AccessNode node) : ISessionRole
             AcceptIncomingCalls = false,
             Channel = ControlChannelSettings.Default with { HelloInterval = settings.Hello },
         };
-        var dial = new Dial(_dials.Count, settings, tunnelSettings);
-        _dials.Add(dial);
+        int index = _dials.IndexOf(null);
+        if (index < 0)
+        {
+            index = _dials.Count;
+            _dials.Add(null);
+        }
+
+        var dial = new Dial(index, settings, tunnelSettings);
+        _dials[index] = dial;
         Resolve(dial);
         return dial;
     }
@@ -222,7 +229,7 @@ internal sealed class DialRole(AccessNode node) : ISessionRole
 
     private static PppLinkSettings LinkSettings(Dial dial, int receiveMtu)
     {
-        int mru = Math.Min(dial.Settings.Mru, receiveMtu);
+        int mru = Math.Max(Math.Min(dial.Settings.Mru, receiveMtu), PppLinkSettings.MinMru);
         if (!dial.LinkSettingsByMru.TryGetValue(mru, out PppLinkSettings? settings))
         {
             settings = new PppLinkSettings
