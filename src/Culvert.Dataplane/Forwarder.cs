@@ -33,6 +33,7 @@ public sealed partial class Forwarder
     private readonly SessionTable _sessions;
     private readonly RouteTable? _routes;
     private readonly ForwarderOptions _options;
+    private TokenBucket _icmpBucket;
 
     /// <param name="sessions">Shared by all shards.</param>
     /// <param name="routes">Shared by all shards; none for a node that only dials.</param>
@@ -42,31 +43,33 @@ public sealed partial class Forwarder
         _sessions = sessions;
         _routes = routes;
         _options = options ?? new ForwarderOptions();
+        _icmpBucket = new TokenBucket(_options.IcmpPerSecond, _options.IcmpBurst);
         Counters = sessions.CreateCounters();
     }
 
     public PacketCounters Counters { get; }
 
-    /// <summary>Takes a UDP datagram apart. Clamps the MSS of a TCP SYN in place.</summary>
-    public Verdict Decapsulate(Span<byte> datagram, in UdpPath path) => Drop(DropReason.Truncated);
-
-    /// <summary>Sends a packet read from the TUN to the session that its destination leads to.</summary>
-    public Encapsulation Encapsulate<TSink>(
-        Span<byte> buffer, int packetOffset, int packetLength, Span<byte> reply, Timestamp now, ref TSink sink)
-        where TSink : struct, IFrameSink, allows ref struct => new() { Reason = Drop(DropReason.NoRoute).Reason };
-
-    /// <summary>Sends a packet to a given session whatever its destination: a TUN that belongs to one dialled connection.</summary>
-    public Encapsulation EncapsulateTo<TSink>(
-        SessionKey session, Span<byte> buffer, int packetOffset, int packetLength, Span<byte> reply, Timestamp now, ref TSink sink)
-        where TSink : struct, IFrameSink, allows ref struct => new() { Reason = Drop(DropReason.NoRoute).Reason };
-
-    /// <summary>Sends a PPP frame (address, control and protocol fields as its link wrote them) of a session that is installed.</summary>
-    public Encapsulation EncapsulatePpp<TSink>(SessionKey session, ReadOnlySpan<byte> frame, bool priority, ref TSink sink)
-        where TSink : struct, IFrameSink, allows ref struct => new() { Reason = Drop(DropReason.NoRoute).Reason };
-
     private Verdict Drop(DropReason reason)
     {
         Counters.CountDrop(reason);
         return new Verdict { Reason = reason };
+    }
+
+    private Verdict Drop(in SessionEntry session, DropReason reason)
+    {
+        Counters.CountDrop(session.Row, reason);
+        return new Verdict { Reason = reason, Session = new SessionKey(session.Key) };
+    }
+
+    private Encapsulation Refuse(SessionKey session, DropReason reason)
+    {
+        Counters.CountDrop(reason);
+        return new Encapsulation { Reason = reason, Session = session };
+    }
+
+    private Encapsulation Refuse(in SessionEntry session, DropReason reason)
+    {
+        Counters.CountDrop(session.Row, reason);
+        return new Encapsulation { Reason = reason, Session = new SessionKey(session.Key) };
     }
 }

@@ -34,13 +34,13 @@ internal static class FrameHeader
         int length = TunnelMtu.HeaderLength(session.Framing);
         Span<byte> header = image[(MaxLength - length)..];
         int at = WriteL2tp(header, session.PeerTunnelId, session.PeerSessionId, session.Framing, false, 0, 0);
-        if (session.Framing.HasFlag(TransmitFraming.AddressControl))
+        if ((session.Framing & TransmitFraming.AddressControl) != 0)
         {
             header[at++] = 0xFF;
             header[at++] = 0x03;
         }
 
-        if (!session.Framing.HasFlag(TransmitFraming.CompressProtocol))
+        if ((session.Framing & TransmitFraming.CompressProtocol) == 0)
         {
             header[at++] = 0;
         }
@@ -54,8 +54,8 @@ internal static class FrameHeader
         Span<byte> target, ushort tunnelId, ushort sessionId, TransmitFraming framing, bool priority, int payloadLength, ushort ns)
     {
         int size = TunnelMtu.L2tpHeaderLength(framing);
-        bool hasLength = framing.HasFlag(TransmitFraming.Length);
-        bool hasSequence = framing.HasFlag(TransmitFraming.Sequence);
+        bool hasLength = (framing & TransmitFraming.Length) != 0;
+        bool hasSequence = (framing & TransmitFraming.Sequence) != 0;
         int bits = Version | (hasLength ? LengthBit : 0) | (hasSequence ? SequenceBit : 0) | (priority ? PriorityBit : 0);
         BinaryPrimitives.WriteUInt16BigEndian(target, (ushort)bits);
         int at = 2;
@@ -88,13 +88,26 @@ internal static class FrameHeader
         }
 
         int start = packetOffset - session.HeaderLength;
-        TransmitFraming framing = session.Framing;
-        if ((framing & (TransmitFraming.Length | TransmitFraming.Sequence)) != 0)
-        {
-            Patch(buffer[start..], session.HeaderLength + packetLength, framing, ns);
-        }
-
+        Patch(buffer[start..], session.HeaderLength + packetLength, session.Framing, ns);
         return start;
+    }
+
+    /// <summary>Writes the header of an IPv4 packet at the start of <paramref name="room"/>, where the packet follows it.</summary>
+    public static void Write(Span<byte> room, int packetLength, in SessionEntry session, ushort ns)
+    {
+        Span<byte> image = stackalloc byte[MaxLength];
+        session.Header.CopyTo(image);
+        image[(MaxLength - session.HeaderLength)..].CopyTo(room);
+        Patch(room, session.HeaderLength + packetLength, session.Framing, ns);
+    }
+
+    /// <summary>The peer's IDs, read back from the prepared header.</summary>
+    public static (ushort TunnelId, ushort SessionId) PeerIds(in SessionEntry session)
+    {
+        Span<byte> image = stackalloc byte[MaxLength];
+        session.Header.CopyTo(image);
+        int at = MaxLength - session.HeaderLength + ((session.Framing & TransmitFraming.Length) != 0 ? 4 : 2);
+        return (BinaryPrimitives.ReadUInt16BigEndian(image[at..]), BinaryPrimitives.ReadUInt16BigEndian(image[(at + 2)..]));
     }
 
     private static void Patch(Span<byte> header, int frameLength, TransmitFraming framing, ushort ns)

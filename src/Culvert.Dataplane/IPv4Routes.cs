@@ -12,7 +12,7 @@ internal sealed class IPv4Routes
     private const int RootBits = 16;
     private const int NodeBits = 8;
 
-    // Read-only nodes are unlinked, never reused: a reader inside one finishes on what it saw.
+    // Nodes are unlinked, never reused: a reader inside one finishes on what it saw.
     private sealed class Node(int bits, ulong fill)
     {
         public readonly ulong[] Slots = Filled(1 << bits, fill);

@@ -73,7 +73,7 @@ internal struct SessionEntry
             SourceIPv4 = session.SourceIPv4.IsIPv4 ? session.SourceIPv4.ToUInt32() : 0,
             MssIPv4 = session.MssIPv4,
             MssIPv6 = session.MssIPv6,
-            Mtu = session.Mtu,
+            Mtu = (ushort)Math.Clamp((int)session.Mtu, TunnelMtu.IPv4Minimum, TunnelMtu.LargestDatagram - FrameHeader.MaxLength),
             ReceiveLimit = session.ReceiveLimit,
             Header = FrameHeader.Build(session),
         };

@@ -75,7 +75,8 @@ public readonly record struct SessionForwarding
 
     public SessionPolicies Policies { get; init; }
 
-    /// <summary>Largest IP packet sent to the peer, in octets: the least of its MRU and what the path carries (see <see cref="TunnelMtu"/>).</summary>
+    /// <summary>Largest IP packet sent to the peer, in octets: the least of its MRU and what the path carries (see <see cref="TunnelMtu"/>). At least 68 is
+    /// used, and at most what a datagram holds; IPv6 may always use 1280.</summary>
     public ushort Mtu { get; init; }
 
     /// <summary>Largest IP packet accepted from the peer, in octets; 0 is no limit. At least 1500 is wise (RFC 1661 section 6.1).</summary>

@@ -171,18 +171,20 @@ public sealed class SessionTable : ISessionIds
     /// <summary>Copies an entry and the path to send on, consistent with each other.</summary>
     internal bool TryRead(uint key, out SessionEntry copy, out UdpPath path, out DropReason reason)
     {
-        ref SessionEntry entry = ref Volatile.Read(ref _slots)[key];
         for (int attempt = 0; attempt < ReadAttempts; attempt++)
         {
+            SessionSlots slots = Volatile.Read(ref _slots);
+            ref SessionEntry entry = ref slots[key];
             if (!TryRead(ref entry, key, out copy, out reason))
             {
                 path = default;
                 return false;
             }
 
+            // Slots that have been replaced no longer follow the cold rows.
             path = _rows.Cold(copy.Row).Session.Path;
             Volatile.ReadBarrier();
-            if (Volatile.Read(ref entry.Version) == copy.Version)
+            if (Volatile.Read(ref entry.Version) == copy.Version && Volatile.Read(ref _slots) == slots)
             {
                 return true;
             }

@@ -5,6 +5,12 @@ namespace Culvert.Dataplane;
 /// <summary>What is left of a path's MTU inside the tunnel.</summary>
 public static class TunnelMtu
 {
+    /// <summary>Octets that a UDP datagram over IPv4 can carry.</summary>
+    public const int LargestDatagram = 65507;
+
+    /// <summary>Every IPv4 link carries this (RFC 791 section 3.2).</summary>
+    public const int IPv4Minimum = 68;
+
     private const int IPv4Header = 20;
     private const int IPv6Header = 40;
     private const int UdpHeader = 8;
@@ -12,11 +18,11 @@ public static class TunnelMtu
 
     /// <summary>Octets of L2TP data header that a framing writes: 6, and 2 more for Length, 4 more for Ns and Nr (RFC 2661 section 3.1).</summary>
     public static int L2tpHeaderLength(TransmitFraming framing) =>
-        6 + (framing.HasFlag(TransmitFraming.Length) ? 2 : 0) + (framing.HasFlag(TransmitFraming.Sequence) ? 4 : 0);
+        6 + ((framing & TransmitFraming.Length) != 0 ? 2 : 0) + ((framing & TransmitFraming.Sequence) != 0 ? 4 : 0);
 
     /// <summary>Octets of PPP header in front of an IP packet: 1 to 4.</summary>
     public static int PppHeaderLength(TransmitFraming framing) =>
-        (framing.HasFlag(TransmitFraming.AddressControl) ? 2 : 0) + (framing.HasFlag(TransmitFraming.CompressProtocol) ? 1 : 2);
+        ((framing & TransmitFraming.AddressControl) != 0 ? 2 : 0) + ((framing & TransmitFraming.CompressProtocol) != 0 ? 1 : 2);
 
     /// <summary>Octets in front of an IP packet within the UDP payload: 7 to 16.</summary>
     public static int HeaderLength(TransmitFraming framing) => L2tpHeaderLength(framing) + PppHeaderLength(framing);
@@ -29,7 +35,7 @@ public static class TunnelMtu
     public static ushort For(int pathMtu, IpFamily outerFamily, int l2tpHeaderLength, int pppHeaderLength)
     {
         int outer = outerFamily == IpFamily.IPv6 ? IPv6Header : IPv4Header;
-        return (ushort)Math.Clamp(pathMtu - outer - UdpHeader - l2tpHeaderLength - pppHeaderLength, 68, ushort.MaxValue);
+        return (ushort)Math.Clamp(pathMtu - outer - UdpHeader - l2tpHeaderLength - pppHeaderLength, IPv4Minimum, ushort.MaxValue);
     }
 
     /// <inheritdoc cref="For(int, IpFamily, int, int)"/>

@@ -14,7 +14,7 @@ public static class Capabilities
     /// <summary>Whether <c>/dev/net/tun</c> exists.</summary>
     public static bool HasTunDevice => File.Exists(TunPath);
 
-    /// <summary>Everything that stands in the way of forwarding, each as a sentence that says what to do; empty when nothing does.</summary>
+    /// <summary>Everything that stands in the way of forwarding, each with what to do; empty when nothing does.</summary>
     public static IReadOnlyList<string> Problems() => Problems(HasNetworkAdministration, HasTunDevice);
 
     internal static IReadOnlyList<string> Problems(bool hasNetworkAdministration, bool hasTunDevice)

@@ -22,7 +22,10 @@ public readonly record struct Readiness(int Token, PollEvents Events)
 
     public bool IsWritable => (Events & PollEvents.Writable) != 0;
 
-    /// <summary>Something lies in the error queue (sockets) or the descriptor is dead: must be dealt with, or the next wait returns at once.</summary>
+    /// <summary>
+    /// A socket's error queue holds something (<see cref="UdpSocket.TryReadError"/>), or the descriptor is dead, as a TUN interface that
+    /// somebody removed. It must be dealt with: until then every wait returns at once.
+    /// </summary>
     public bool HasError => (Events & (PollEvents.Error | PollEvents.HangUp)) != 0;
 }
 

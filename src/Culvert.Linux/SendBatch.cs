@@ -15,7 +15,7 @@ public struct SendCounters
     /// <summary>Dropped because larger than the path takes (EMSGSIZE); <see cref="UdpSocket.TryReadError"/> tells the MTU.</summary>
     public ulong TooBig { get; internal set; }
 
-    /// <summary>Dropped because no route leads there, the local address is gone, a firewall forbids it, or the path is of another family.</summary>
+    /// <summary>Dropped: no route leads there, the local address is gone, a firewall forbids it, the path is of another family.</summary>
     public ulong Unsendable { get; internal set; }
 
     /// <summary>Reports about earlier datagrams (such as ICMP "port unreachable") that interrupted sending; nothing was lost.</summary>
@@ -91,7 +91,7 @@ public sealed unsafe class SendBatch : IDisposable
 
     public SendCounters Counters => _counters;
 
-    /// <summary>The memory of the next datagram; false when the batch is full. Reserving again without a commit gives the same memory.</summary>
+    /// <summary>The memory of the next datagram; false when the batch is full. Without a commit the next call gives the same.</summary>
     public bool TryReserve(out Span<byte> frame)
     {
         if (Count == Capacity)
@@ -161,7 +161,7 @@ public sealed unsafe class SendBatch : IDisposable
         Count++;
     }
 
-    /// <summary>Sends everything committed and returns how many datagrams the kernel took. Waits 2 ms at most, when buffers are full.</summary>
+    /// <summary>Sends everything committed; returns how many datagrams the kernel took. Waits 2 ms at most, for a full buffer.</summary>
     public int Flush()
     {
         int next = 0;

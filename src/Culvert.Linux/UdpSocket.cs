@@ -58,7 +58,8 @@ public sealed unsafe class UdpSocket : IDisposable
             // SK_MEMINFO_DROPS is the last of nine counters.
             uint* counters = stackalloc uint[9];
             uint size = 9 * sizeof(uint);
-            return Libc.GetSocketOption(_descriptor.Number, Constants.LevelSocket, Constants.MemoryInfo, counters, &size) == 0 ? counters[8] : 0;
+            int result = Libc.GetSocketOption(_descriptor.Number, Constants.LevelSocket, Constants.MemoryInfo, counters, &size);
+            return result == 0 ? counters[8] : 0;
         }
     }
 

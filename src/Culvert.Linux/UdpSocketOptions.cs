@@ -8,7 +8,7 @@ public enum PathMtuDiscovery
     /// <summary>Never sets "don't fragment"; routers may cut datagrams.</summary>
     Never = 0,
 
-    /// <summary>Sets "don't fragment" on what fits the known path MTU and cuts larger datagrams here. Nothing is lost: the default.</summary>
+    /// <summary>Sets "don't fragment" on what fits the known path MTU; cuts larger datagrams here. Nothing is lost: the default.</summary>
     Want = 1,
 
     /// <summary>Always sets "don't fragment" and refuses larger datagrams with EMSGSIZE.</summary>
@@ -43,9 +43,9 @@ public sealed record UdpSocketOptions
 
     public PathMtuDiscovery PathMtuDiscovery { get; init; } = PathMtuDiscovery.Want;
 
-    /// <summary>Tells the mark of each datagram in <see cref="PeerEndpoint.Mark"/> (SO_RCVMARK, Linux 5.19): IPsec peers behind one NAT.</summary>
+    /// <summary>Tells each datagram's mark in <see cref="PeerEndpoint.Mark"/> (SO_RCVMARK, Linux 5.19): IPsec behind a NAT.</summary>
     public bool ReceiveMark { get; init; }
 
-    /// <summary>Lets the kernel join datagrams of one flow (UDP_GRO); see <see cref="ReceiveBatch.SegmentSize"/>. Needs buffers of 64 KiB.</summary>
+    /// <summary>Lets the kernel join datagrams of a flow (UDP_GRO, <see cref="ReceiveBatch.SegmentSize"/>). Needs 64 KiB buffers.</summary>
     public bool ReceiveCoalesced { get; init; }
 }

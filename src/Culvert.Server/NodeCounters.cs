@@ -1,4 +1,3 @@
-using System.Text;
 using Culvert.Dataplane;
 using Culvert.L2tp;
 using Culvert.Server.Control;
@@ -10,7 +9,7 @@ internal static class NodeCounters
 {
     public static IEnumerable<CounterRow> Read(Shard shard)
     {
-        yield return new CounterRow("tunnels", shard.Access.Tunnels.Count);
+        yield return new CounterRow("tunnels", shard.Access.Tunnels.Count());
         yield return new CounterRow("sessions", shard.Access.SessionCount);
         foreach (L2tpCounter counter in Enum.GetValues<L2tpCounter>())
         {

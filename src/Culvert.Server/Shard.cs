@@ -67,6 +67,8 @@ internal sealed class Shard : IDisposable
 
     public AccessNode Access => _access;
 
+    public PacketCounters PacketCounters => _forwarder.Counters;
+
     /// <summary>Ends when the loop does; faulted when it ended by an error in our own code.</summary>
     public Task Ended => _ended.Task;
 
@@ -98,6 +100,17 @@ internal sealed class Shard : IDisposable
             _stopAt = MonotonicClock.Now + patience;
             _access.CloseAll(reason, MonotonicClock.Now);
         }
+    }
+
+    /// <summary>What the sockets counted.</summary>
+    public IEnumerable<(string Name, long Value)> TransportCounters()
+    {
+        yield return ("udp-received", (long)_incoming.Received);
+        yield return ("udp-sent", _listeners.Sum(l => (long)l.Outgoing.Counters.Sent));
+        yield return ("udp-kernel-drops", _listeners.Sum(l => (long)l.Socket.KernelDrops));
+        yield return ("udp-send-congested", _listeners.Sum(l => (long)l.Outgoing.Counters.Congested));
+        yield return ("udp-send-too-big", _listeners.Sum(l => (long)l.Outgoing.Counters.TooBig));
+        yield return ("udp-send-unsendable", _listeners.Sum(l => (long)l.Outgoing.Counters.Unsendable));
     }
 
     public void Dispose()
@@ -150,7 +163,7 @@ internal sealed class Shard : IDisposable
         Mailbox.Drain();
         now = MonotonicClock.Now;
         _access.Advance(now);
-        SendControl();
+        SendControl(now);
         foreach (Listener listener in _listeners)
         {
             if (listener.Outgoing.Count > 0)
@@ -250,9 +263,9 @@ internal sealed class Shard : IDisposable
         return true;
     }
 
-    private void SendControl()
+    private void SendControl(Timestamp now)
     {
-        while (_access.TryTransmit(_control, out int length, out UdpPath path))
+        while (_access.TryTransmit(_control, now, out int length, out UdpPath path))
         {
             var frames = new OutgoingFrames(_listeners, _control, _scratch);
             _ = frames.TryAddInPlace(0, length, path);

@@ -5,6 +5,7 @@ using Culvert.L2tp.Wire;
 using Culvert.Ppp;
 using Culvert.Subscribers.Policy;
 using Culvert.Subscribers.Pools;
+using SessionState = Culvert.L2tp.SessionState;
 
 namespace Culvert.Subscribers;
 
@@ -25,6 +26,7 @@ public sealed class AccessNode
     private readonly LnsRole _lns;
     private readonly DialRole _dials;
     private readonly SubscriberSet _subscribers = new();
+    private readonly Queue<Subscriber> _closing = new();
     private readonly BoundedQueue<NodeEvent> _events = new(MostEvents);
 
     /// <param name="settings">What the operator decided.</param>
@@ -53,7 +55,11 @@ public sealed class AccessNode
     public Timestamp NextDeadline =>
         Timestamp.Min(_l2tp.NextDeadline, Timestamp.Min(_subscribers.NextDeadline, _dials.NextDeadline));
 
-    public IReadOnlyCollection<Tunnel> Tunnels => _l2tp.Tunnels;
+    /// <summary>Tunnels that have not ended.</summary>
+    public IEnumerable<Tunnel> Tunnels => _l2tp.Tunnels.Where(t => t.Ended is null);
+
+    /// <summary>Nothing is up, and every peer knows it.</summary>
+    public bool IsAtRest => _l2tp.Tunnels.All(t => t.Ended is not null && t.IsEverythingAcknowledged);
 
     public IReadOnlyCollection<AddressPool> Pools => _policy.Pools;
 
@@ -62,6 +68,9 @@ public sealed class AccessNode
     public int SessionCount => _subscribers.Count;
 
     public L2tpCounters L2tpCounters => _l2tp.Counters;
+
+    /// <summary>The rule under which a tunnel was accepted, or the connection that it was dialled for.</summary>
+    public string RuleName(Tunnel tunnel) => tunnel.Owner is Dial dial ? dial.Settings.Name : _policy.RuleOf(tunnel)?.Name ?? "";
 
     /// <summary>Events that were lost because nobody took the earlier ones.</summary>
     public long EventsLost => _events.Refused;
@@ -112,7 +121,7 @@ public sealed class AccessNode
     }
 
     /// <summary>The next datagram to send: control messages first, then PPP frames in their data messages.</summary>
-    public bool TryTransmit(Span<byte> buffer, out int length, out UdpPath path)
+    public bool TryTransmit(Span<byte> buffer, Timestamp now, out int length, out UdpPath path)
     {
         if (_l2tp.TryTransmit(buffer, out length, out path))
         {
@@ -128,6 +137,16 @@ public sealed class AccessNode
             }
 
             _subscribers.DropFromTransmit();
+            if (subscriber.IsLinkClosed)
+            {
+                // Its last words are out, the answer to a Terminate-Request among them: now the session may go.
+                subscriber.Session.Close(Disconnects.SessionClosed(subscriber.EndReason ?? ""), now);
+                HandleL2tpEvents(now);
+                if (_l2tp.TryTransmit(buffer, out length, out path))
+                {
+                    return true;
+                }
+            }
         }
 
         return false;
@@ -214,7 +233,7 @@ public sealed class AccessNode
         return all.Count;
     }
 
-    /// <summary>The end of the node: StopCCN to every peer. Go on until <see cref="Tunnels"/> is empty, or long enough.</summary>
+    /// <summary>The end of the node: StopCCN to every peer. Go on until <see cref="IsAtRest"/>, or long enough.</summary>
     public void CloseAll(string reason, Timestamp now)
     {
         foreach (Dial dial in _dials.Dials.ToArray())
@@ -222,11 +241,7 @@ public sealed class AccessNode
             _dials.Stop(dial, reason, now);
         }
 
-        foreach (Tunnel tunnel in _l2tp.Tunnels.ToArray())
-        {
-            tunnel.Close(Disconnects.ShuttingDown(reason), now);
-        }
-
+        _l2tp.CloseAll(Disconnects.ShuttingDown(reason), now);
         HandleL2tpEvents(now);
     }
 
@@ -259,8 +274,6 @@ public sealed class AccessNode
         _closing.Enqueue(subscriber);
     }
 
-    private readonly Queue<Subscriber> _closing = new();
-
     private void Close(Subscriber subscriber, string reason, Timestamp now)
     {
         subscriber.EndReason ??= reason;
@@ -292,34 +305,34 @@ public sealed class AccessNode
     private bool TryTransmitPpp(Subscriber subscriber, Span<byte> buffer, out int length)
     {
         Session session = subscriber.Session;
-        L2tpHeader header = L2tpHeader.ForData(session.Tunnel.PeerTunnelId, session.PeerSessionId);
-        if (session.State != SessionState.Established
-            || !header.TryWrite(buffer, out int headerLength)
-            || !subscriber.Link.TryTransmit(buffer[headerLength..], out int frameLength))
+        length = 0;
+        if (session.State != SessionState.Established || !subscriber.Link.TryTransmit(buffer[L2tpHeader.MinimumSize..], out int frameLength))
         {
-            length = 0;
             return false;
         }
 
-        length = headerLength + frameLength;
-        return true;
+        L2tpHeader header = L2tpHeader.ForData(session.Tunnel.PeerTunnelId, session.PeerSessionId, frameLength);
+        length = L2tpHeader.MinimumSize + frameLength;
+        return header.TryWrite(buffer, out _);
     }
 
     private void HandleL2tpEvents(Timestamp now)
     {
-        do
+        while (true)
         {
-            while (_l2tp.TryNextEvent(out L2tpEvent e))
+            if (_l2tp.TryNextEvent(out L2tpEvent e))
             {
                 Handle(e, now);
             }
-
-            while (_closing.TryDequeue(out Subscriber? subscriber))
+            else if (_closing.TryDequeue(out Subscriber? subscriber))
             {
                 subscriber.Session.Close(Disconnects.SessionClosed(subscriber.EndReason ?? ""), now);
             }
+            else
+            {
+                return;
+            }
         }
-        while (_l2tp.HasEvents);
     }
 
     private void Handle(in L2tpEvent e, Timestamp now)
@@ -353,7 +366,7 @@ public sealed class AccessNode
                 OnSessionClosed(subscriber, e.Disconnect?.ToString() ?? "closed", now);
                 break;
             case L2tpEventKind.Notice:
-                Tell(NodeEventKind.Notice, e.Notice.Describe(), null, null, e.Tunnel);
+                Tell(NodeEventKind.Notice, NoticeText.Of(e.Notice), null, null, e.Tunnel);
                 break;
         }
     }
@@ -380,7 +393,7 @@ public sealed class AccessNode
 
     private void OnSessionClosed(Subscriber subscriber, string reason, Timestamp now)
     {
-        subscriber.Link.LowerLayerDown(now);
+        subscriber.Link.LowerLayerDown(reason, now);
         if (subscriber.IsUp)
         {
             subscriber.IsUp = false;
@@ -442,7 +455,7 @@ public sealed class AccessNode
                 break;
             case PppLinkEventKind.Closed:
                 subscriber.EndReason ??= e.Text;
-                subscriber.Session.Close(Disconnects.SessionClosed(subscriber.EndReason), now);
+                subscriber.IsLinkClosed = true;
                 break;
         }
     }

@@ -102,7 +102,7 @@ internal sealed class LnsRole(AccessNode node, AccessPolicy policy) : ISessionRo
         node.Plane.AddRoutes(subscriber);
         node.Tell(
             NodeEventKind.SessionUp,
-            $"up with address {subscriber.PeerAddress}, MTU {subscriber.Mtu}, {subscriber.Link.Method?.DisplayName() ?? "no authentication"}",
+            $"up with address {subscriber.PeerAddress}, MTU {subscriber.Mtu}, {subscriber.Link.PeerMethod?.DisplayName() ?? "no authentication"}",
             subscriber);
     }
 

@@ -2,6 +2,8 @@ using Culvert.Core;
 using Culvert.Dataplane;
 using Culvert.L2tp;
 using Culvert.Ppp;
+using Culvert.Ppp.Wire;
+using SessionState = Culvert.Dataplane.SessionState;
 
 namespace Culvert.Subscribers;
 
@@ -16,7 +18,7 @@ internal sealed class Plane(SessionTable sessions, RouteTable routes, IPathMtu p
     private const int LongestPeerPppHeader = 4;
 
     /// <summary>RFC 1661 section 6.1: an implementation must always be able to receive 1500 octets, whatever its MRU.</summary>
-    private const int LeastReceiveLimit = 1500;
+    private const ushort LeastReceiveLimit = 1500;
 
     /// <summary>What a peer can send us in one piece, in octets of IP: the MRU to ask for.</summary>
     public int ReceiveMtu(Tunnel tunnel) =>
@@ -77,7 +79,7 @@ internal sealed class Plane(SessionTable sessions, RouteTable routes, IPathMtu p
             Framing = Framing(subscriber.Link),
             Policies = subscriber.Role is DialRole ? SessionPolicies.AnySource : SessionPolicies.None,
             Mtu = (ushort)mtu,
-            ReceiveLimit = (ushort)Math.Max(subscriber.Link.LocalMru, LeastReceiveLimit),
+            ReceiveLimit = Math.Max(subscriber.Link.LocalMru, LeastReceiveLimit),
             MssIPv4 = mtu == 0 ? (ushort)0 : TunnelMtu.MaximumSegmentSize(mss, IpFamily.IPv4),
             MssIPv6 = mtu == 0 ? (ushort)0 : TunnelMtu.MaximumSegmentSize(mss, IpFamily.IPv6),
             SourceIPv4 = subscriber.Role is DialRole ? default : subscriber.PeerAddress,

@@ -19,7 +19,7 @@ internal static class Refusals
 /// <summary>What peers are told when we end something that was served.</summary>
 internal static class Disconnects
 {
-    public static Disconnect TunnelClosed(string reason) => Disconnect.OfTunnel(StopCcnResult.General, reason);
+    public static Disconnect TunnelClosed(string reason) => Disconnect.OfTunnel(StopCcnResult.GeneralRequest, reason);
 
     public static Disconnect ShuttingDown(string reason) => Disconnect.OfTunnel(StopCcnResult.ShuttingDown, reason);
 

@@ -116,11 +116,12 @@ public class NetlinkTests
             using var tunnel = new TunEnd("tunnel", "100.64.0.9/32");
             access.Netlink.SetLinkMtu(access.Index, 1492);
             var everywhere = new Route(IpPrefix.Parse("0.0.0.0/0"));
-            access.Netlink.AddRoute(everywhere with { InterfaceIndex = access.Index, Gateway = IpAddress.Parse("192.0.2.254"), Metric = 100 });
+            IpAddress router = IpAddress.Parse("192.0.2.254");
+            access.Netlink.AddRoute(everywhere with { InterfaceIndex = access.Index, Gateway = router, Metric = 100 });
 
             IpAddress lns = IpAddress.Parse("203.0.113.7");
             Assert.True(access.Netlink.TryGetRoute(lns, out RouteInfo before, out _));
-            Assert.Equal(new RouteInfo(IpAddress.Parse("192.0.2.1"), access.Index, IpAddress.Parse("192.0.2.254"), 1492), before);
+            Assert.Equal(new RouteInfo(IpAddress.Parse("192.0.2.1"), access.Index, router, 1492), before);
             access.Netlink.AddRoute(new Route(new IpPrefix(lns, 32)) { InterfaceIndex = before.InterfaceIndex, Gateway = before.Gateway });
             access.Netlink.AddRoute(everywhere with { InterfaceIndex = tunnel.Index });
 
@@ -153,7 +154,7 @@ public class NetlinkTests
             Assert.False(netlink.TryGetRoute(IpAddress.Parse("203.0.113.7"), out _, out Errno error));
             Assert.Equal(Errno.ENETUNREACH, error);
             Assert.True(netlink.TryGetRoute(IpAddress.Parse("127.0.0.1"), out RouteInfo route, out _));
-            Assert.Equal(65536, route.Mtu);
+            Assert.Equal((65536, true), (route.Mtu, route.IsLocal));
         });
     }
 
@@ -200,7 +201,8 @@ public class NetlinkTests
         {
             using var tun = new TunEnd("link0");
             _ = NetworkNamespace.Command("sysctl", "-qw net.ipv6.conf.link0.disable_ipv6=1");
-            LinuxException refused = Assert.Throws<LinuxException>(() => tun.Netlink.AddAddress(tun.Index, IpAddress.Parse("2001:db8::1"), 64));
+            IpAddress address = IpAddress.Parse("2001:db8::1");
+            LinuxException refused = Assert.Throws<LinuxException>(() => tun.Netlink.AddAddress(tun.Index, address, 64));
             Assert.Equal(Errno.EACCES, refused.Error);
             Assert.Contains("IPv6", refused.Message);
             Assert.DoesNotContain("CAP_NET_ADMIN", refused.Message);

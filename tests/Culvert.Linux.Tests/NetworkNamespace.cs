@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Culvert.Core;
 
 [assembly: DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
 
@@ -53,6 +54,24 @@ internal static unsafe partial class NetworkNamespace
         body();
     });
 
+    /// <summary>The kernel finishes an IPv6 address on a worker of its own: waits until it has, two seconds at most.</summary>
+    public static void AwaitLocal(Netlink netlink, IpAddress address)
+    {
+        using var poller = new Poller();
+        Timestamp deadline = MonotonicClock.Now + TimeSpan.FromSeconds(2);
+        while (MonotonicClock.Now < deadline)
+        {
+            if (netlink.TryGetRoute(address, out RouteInfo route, out _) && route.IsLocal)
+            {
+                return;
+            }
+
+            _ = poller.Wait(MonotonicClock.Now + TimeSpan.FromMilliseconds(1));
+        }
+
+        Assert.Fail($"{address} did not become usable.");
+    }
+
     /// <summary>What `ip -j ...` prints; the test is skipped where iproute2 is missing.</summary>
     public static JsonElement Ip(string arguments)
     {
@@ -62,7 +81,12 @@ internal static unsafe partial class NetworkNamespace
 
     public static string Command(string program, string arguments)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         Process process;
         try
         {

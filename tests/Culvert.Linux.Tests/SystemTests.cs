@@ -67,7 +67,9 @@ public class SystemTests
             Assert.True(netlink.TryFindLink("lo", out LinkInfo loopback));
             LinuxException mtu = Assert.Throws<LinuxException>(() => netlink.SetLinkMtu(loopback.Index, 1500));
             Assert.Equal(Errno.EPERM, mtu.Error);
-            Assert.Equal("Cannot set the MTU of lo to 1500: Operation not permitted (EPERM); needs CAP_NET_ADMIN (run as root or grant it).", mtu.Message);
+            Assert.Equal(
+                "Cannot set the MTU of lo to 1500: Operation not permitted (EPERM); needs CAP_NET_ADMIN (run as root or grant it).",
+                mtu.Message);
             if (Capabilities.HasTunDevice)
             {
                 LinuxException tun = Assert.Throws<LinuxException>(() => TunDevice.Open("culvert%d"));
@@ -101,8 +103,9 @@ public class SystemTests
     [Fact]
     public void The_service_manager_is_told_over_a_path_or_an_abstract_name()
     {
-        string path = Path.Combine(Path.GetTempPath(), $"culvert-notify-{Environment.ProcessId}");
-        foreach ((string bound, string address) in new[] { (path, path), ($"\0culvert-notify-{Environment.ProcessId}", $"@culvert-notify-{Environment.ProcessId}") })
+        string name = $"culvert-notify-{Environment.ProcessId}";
+        string path = Path.Combine(Path.GetTempPath(), name);
+        foreach ((string bound, string address) in new[] { (path, path), ($"\0{name}", $"@{name}") })
         {
             using var manager = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
             manager.ReceiveTimeout = 2000;

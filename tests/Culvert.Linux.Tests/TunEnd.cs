@@ -20,6 +20,7 @@ internal sealed class TunEnd : IDisposable
         }
 
         Netlink.SetLinkUp(Index);
+        Array.ForEach(prefixes, prefix => NetworkNamespace.AwaitLocal(Netlink, IpAddress.Parse(prefix.Split('/')[0])));
         _poller.Add(Device.Descriptor, 1);
     }
 

@@ -33,7 +33,8 @@ public class TunTests
         {
             using var tun = new TunEnd("culvert%d", "2001:db8::1/64");
             byte[] request = PacketBuilder.IcmpV6Message("2001:db8::2", "2001:db8::1", 128, 0, 0x12340001, "abcdefgh"u8.ToArray());
-            Assert.Equal(TunResult.Packet, tun.Device.Write(PacketBuilder.IPv6("2001:db8::2", "2001:db8::1", PacketBuilder.IcmpV6, request)));
+            byte[] packet = PacketBuilder.IPv6("2001:db8::2", "2001:db8::1", PacketBuilder.IcmpV6, request);
+            Assert.Equal(TunResult.Packet, tun.Device.Write(packet));
             byte[] reply;
             do
             {
@@ -121,7 +122,8 @@ public class TunTests
         NetworkNamespace.RunWithTun(() =>
         {
             using var tun = new TunEnd("culvert%d", "192.0.2.1/24");
-            byte[] ping = PacketBuilder.IPv4("192.0.2.2", "192.0.2.1", PacketBuilder.Icmp, PacketBuilder.IcmpMessage(8, 0, 1, new byte[64]));
+            byte[] request = PacketBuilder.IcmpMessage(8, 0, 1, new byte[64]);
+            byte[] ping = PacketBuilder.IPv4("192.0.2.2", "192.0.2.1", PacketBuilder.Icmp, request);
             byte[] buffer = new byte[2048];
             _ = Ping(tun.Device, ping, buffer, 1000);
             long before = GC.GetAllocatedBytesForCurrentThread();

@@ -98,7 +98,8 @@ public class UdpErrorTests
 
             // RFC 4443 section 3.2: type 2, the MTU in the second word, then as much of the packet as fits.
             byte[] report = PacketBuilder.IcmpV6Message("2001:db8::2", "2001:db8::1", 2, 0, 1340, sent[..1000]);
-            Assert.Equal(TunResult.Packet, tun.Device.Write(PacketBuilder.IPv6("2001:db8::2", "2001:db8::1", PacketBuilder.IcmpV6, report)));
+            byte[] packet = PacketBuilder.IPv6("2001:db8::2", "2001:db8::1", PacketBuilder.IcmpV6, report);
+            Assert.Equal(TunResult.Packet, tun.Device.Write(packet));
 
             Assert.True(client.AwaitError(out UdpError error));
             Assert.Equal(new UdpError(path.Peer, UdpErrorKind.TooBig, 1340, Errno.EMSGSIZE, IsLocal: false), error);
@@ -117,7 +118,8 @@ public class UdpErrorTests
         {
             using var tun = new TunEnd("culvert%d", own);
             tun.Netlink.SetLinkMtu(tun.Index, 1400);
-            using var client = new UdpEnd(new UdpSocketOptions { Address = IpAddress.Parse(any), PathMtuDiscovery = PathMtuDiscovery.Always });
+            var strict = new UdpSocketOptions { Address = IpAddress.Parse(any), PathMtuDiscovery = PathMtuDiscovery.Always };
+            using var client = new UdpEnd(strict);
             UdpPath path = client.To(peer, 1701);
             client.Queue(new byte[1000], path);
             client.Queue(new byte[1401], path);

@@ -81,7 +81,7 @@ public class UdpTests
             client.Queue([], path);
             Assert.Equal(3, client.Send.Flush());
             Assert.Equal(3, server.Await());
-            Assert.Equal([true, false, false], new[] { server.Receive.IsTruncated(0), server.Receive.IsTruncated(1), server.Receive.IsTruncated(2) });
+            Assert.Equal([true, false, false], Enumerable.Range(0, 3).Select(server.Receive.IsTruncated));
             Assert.Equal([100, 100, 0], Enumerable.Range(0, 3).Select(i => server.Receive.Datagram(i).Length));
         });
     }
@@ -181,10 +181,12 @@ public class UdpTests
             using UdpSocket first = UdpSocket.Open(shared);
             using UdpSocket second = UdpSocket.Open(shared with { Port = first.LocalPort });
             Assert.Equal(first.LocalPort, second.LocalPort);
-            LinuxException refused = Assert.Throws<LinuxException>(() => UdpSocket.Open(shared with { Port = first.LocalPort, ReusePort = false }));
+            UdpSocketOptions alone = shared with { Port = first.LocalPort, ReusePort = false };
+            LinuxException refused = Assert.Throws<LinuxException>(() => UdpSocket.Open(alone));
             Assert.Equal(Errno.EADDRINUSE, refused.Error);
             Assert.StartsWith($"Cannot listen on UDP 127.0.0.1:{first.LocalPort}: ", refused.Message);
-            LinuxException foreign = Assert.Throws<LinuxException>(() => UdpSocket.Open(new() { Address = IpAddress.Parse("203.0.113.9") }));
+            UdpSocketOptions elsewhere = shared with { Address = IpAddress.Parse("203.0.113.9") };
+            LinuxException foreign = Assert.Throws<LinuxException>(() => UdpSocket.Open(elsewhere));
             Assert.Equal(Errno.EADDRNOTAVAIL, foreign.Error);
         });
     }
@@ -206,7 +208,13 @@ public class UdpTests
     {
         NetworkNamespace.Run(() =>
         {
-            using UdpSocket socket = UdpSocket.Open(new() { Address = IpAddress.Parse("0.0.0.0"), ReceiveBufferSize = 16 << 20, SendBufferSize = 8 << 20 });
+            var large = new UdpSocketOptions
+            {
+                Address = IpAddress.Parse("0.0.0.0"),
+                ReceiveBufferSize = 16 << 20,
+                SendBufferSize = 8 << 20,
+            };
+            using UdpSocket socket = UdpSocket.Open(large);
             Assert.Equal(32 << 20, socket.ReceiveBufferSize);
             Assert.Equal(16 << 20, socket.SendBufferSize);
         });
@@ -218,7 +226,8 @@ public class UdpTests
         NetworkNamespace.Run(() =>
         {
             using var plain = new UdpEnd("127.0.0.1");
-            using var joined = new UdpEnd(new UdpSocketOptions { Address = IpAddress.Parse("127.0.0.1"), ReceiveCoalesced = true }, batch: 4, size: 65536);
+            var coalesced = new UdpSocketOptions { Address = IpAddress.Parse("127.0.0.1"), ReceiveCoalesced = true };
+            using var joined = new UdpEnd(coalesced, batch: 4, size: 65536);
             using var client = new UdpEnd("127.0.0.1");
             foreach (UdpEnd server in new[] { plain, joined })
             {
@@ -285,6 +294,7 @@ public class UdpTests
         {
             IpAddress parsed = IpAddress.Parse(address);
             netlink.AddAddress(loopback.Index, parsed, parsed.Size * 8);
+            NetworkNamespace.AwaitLocal(netlink, parsed);
         }
     }
 }

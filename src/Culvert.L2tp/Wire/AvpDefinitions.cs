@@ -99,7 +99,8 @@ public static class AvpDefinitions
         Row(AvpType.ServiceName, "Service Name", AvpFormat.NonEmptyText, !M, H, None, MessageSet.Of(Ocrq, Icrq), 3301),
         Row(AvpType.CallingSubAddress, "Calling Sub-Address", AvpFormat.NsapAddress, !M, H, None, MessageSet.Of(Icrq), 3301),
         Row(AvpType.VpiVciIdentifier, "VPI/VCI Identifier", AvpFormat.VpiVci, !M, H, None, MessageSet.Of(Icrq, Ocrp), 3301),
-        Row(AvpType.PppDisconnectCauseCode, "PPP Disconnect Cause Code", AvpFormat.PppDisconnectCause, !M, H, None, MessageSet.Of(Cdn), 3145)
+        Row(AvpType.PppDisconnectCauseCode, "PPP Disconnect Cause Code", AvpFormat.PppDisconnectCause, !M, H, None,
+            MessageSet.Of(Cdn), 3145)
             with { MayRepeat = true },
         Row(AvpType.ControlConnectionDs, "Control Connection DS", AvpFormat.PerHopBehavior, !M, H, None, StartMessages, 3308)
             with { IsRecognized = false },

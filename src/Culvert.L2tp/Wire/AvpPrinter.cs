@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Culvert.L2tp.Wire;
 
-/// <summary>Shows the value of an AVP by the format that <see cref="AvpDefinitions"/> gives it. Never throws, never longer than needed.</summary>
+/// <summary>Shows the value of an AVP by the format that <see cref="AvpDefinitions"/> gives it. Never throws.</summary>
 public static class AvpPrinter
 {
     // As much of a value as helps a reader of a log; the rest is counted.
@@ -11,7 +11,8 @@ public static class AvpPrinter
     private const int MaximumTextShown = 256;
 
     private static readonly string?[] ProxyAuthenTypes = [null, "textual", "CHAP", "PAP", "none", "MSCHAPv1"];
-    private static readonly string?[] CallErrorFields = ["CRC", "framing", "hardware overruns", "buffer overruns", "time-outs", "alignment"];
+    private static readonly string[] CallErrorFields =
+        ["CRC", "framing", "hardware overruns", "buffer overruns", "time-outs", "alignment"];
     private static readonly string?[] LineTypes = [null, "ADSL1", "ADSL2", "ADSL2+", "VDSL1", "VDSL2", "SDSL", "unknown"];
     private static readonly string?[] DisconnectDirections = ["global", "at peer", "at local"];
 

@@ -105,7 +105,7 @@ public enum AvpType : ushort
     EcnCapability = 103,
 }
 
-/// <summary>Attribute types of <see cref="VendorId.AdslForum"/> (RFC 5515 section 5). Rates are bits per second, delays milliseconds.</summary>
+/// <summary>Attribute types of <see cref="VendorId.AdslForum"/> (RFC 5515 section 5). Rates in bit/s, delays in ms.</summary>
 public enum AccessLineAvpType : ushort
 {
     AgentCircuitId = 1,

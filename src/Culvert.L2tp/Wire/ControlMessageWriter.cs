@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using System.Text.Unicode;
 using Culvert.Core;
 
 namespace Culvert.L2tp.Wire;
@@ -125,7 +126,7 @@ public ref struct ControlMessageWriter
         Span<byte> octets = stackalloc byte[Avp.MaximumValueSize];
         BinaryPrimitives.WriteUInt16BigEndian(octets, result);
         BinaryPrimitives.WriteUInt16BigEndian(octets[2..], (ushort)error);
-        _ = Encoding.UTF8.TryGetBytes(message, octets[4..], out int length);
+        _ = Utf8.FromUtf16(message, octets[4..], out _, out int length);
         WriteBytes(AvpType.ResultCode, octets[..(4 + length)]);
     }
 

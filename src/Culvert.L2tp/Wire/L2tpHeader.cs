@@ -3,61 +3,6 @@ using Culvert.Core;
 
 namespace Culvert.L2tp.Wire;
 
-/// <summary>The defined bits of the first 16 bits of an L2TP header (RFC 2661 section 3.1).</summary>
-[Flags]
-public enum L2tpHeaderFlags : ushort
-{
-    None = 0,
-
-    /// <summary>T: a control message; clear for a data message.</summary>
-    Control = 0x8000,
-
-    /// <summary>L: the Length field is present.</summary>
-    Length = 0x4000,
-
-    /// <summary>S: the Ns and Nr fields are present.</summary>
-    Sequence = 0x0800,
-
-    /// <summary>O: the Offset Size field is present.</summary>
-    Offset = 0x0200,
-
-    /// <summary>P: preferential treatment of a data message.</summary>
-    Priority = 0x0100,
-}
-
-/// <summary>Why a datagram was refused as an L2TP version 2 packet.</summary>
-public enum L2tpHeaderFault : byte
-{
-    None = 0,
-
-    /// <summary>The datagram ends inside the header.</summary>
-    Truncated,
-
-    /// <summary>Ver 1: an L2F packet (RFC 2341).</summary>
-    VersionL2f,
-
-    /// <summary>Ver 3: an L2TPv3 packet (RFC 3931).</summary>
-    VersionL2tpV3,
-
-    /// <summary>Any other Ver.</summary>
-    UnknownVersion,
-
-    /// <summary>A control message without the L bit.</summary>
-    ControlWithoutLength,
-
-    /// <summary>A control message without the S bit.</summary>
-    ControlWithoutSequence,
-
-    /// <summary>A control message with the O bit.</summary>
-    ControlWithOffset,
-
-    /// <summary>Length is smaller than the header, or larger than the datagram.</summary>
-    BadLength,
-
-    /// <summary>The offset padding runs past the end of the message.</summary>
-    BadOffset,
-}
-
 /// <summary>The L2TP header (RFC 2661 section 3.1), of control and data messages, read from or about to be written to a datagram.</summary>
 //   0                   1                   2                   3
 //   0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -167,7 +112,8 @@ public readonly struct L2tpHeader
     /// <param name="ns">Written with <see cref="L2tpHeaderFlags.Sequence"/> only; Nr is reserved and sent as 0 (section 5.4).</param>
     /// <param name="offsetSize">Octets of padding, written with <see cref="L2tpHeaderFlags.Offset"/> only.</param>
     public static L2tpHeader ForData(
-        ushort tunnelId, ushort sessionId, int payloadLength, L2tpHeaderFlags flags = L2tpHeaderFlags.None, ushort ns = 0, ushort offsetSize = 0)
+        ushort tunnelId, ushort sessionId, int payloadLength, L2tpHeaderFlags flags = L2tpHeaderFlags.None, ushort ns = 0,
+        ushort offsetSize = 0)
     {
         flags &= Defined & ~L2tpHeaderFlags.Control;
         ushort offset = (flags & L2tpHeaderFlags.Offset) != 0 ? offsetSize : (ushort)0;

@@ -17,7 +17,7 @@ public static class TunnelAuthentication
         AvpHiding.HashOf(response, identifier, secret, challenge);
     }
 
-    /// <summary>True when <paramref name="response"/> answers <paramref name="challenge"/>; takes the same time for every wrong answer.</summary>
+    /// <summary>True when <paramref name="response"/> answers the challenge; every wrong answer takes the same time.</summary>
     public static bool Verify(
         MessageType carrier, ReadOnlySpan<byte> secret, ReadOnlySpan<byte> challenge, ReadOnlySpan<byte> response)
     {

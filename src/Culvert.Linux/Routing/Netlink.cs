@@ -100,7 +100,8 @@ public sealed partial class Netlink : IDisposable
     private bool TryAskLink(ref NetlinkWriter request, out LinkInfo link)
     {
         LinkInfo found = default;
-        Errno error = _socket.Ask(ref request, (_, body) => found = TryParseLink(body, out LinkInfo parsed) ? parsed : default, out string? words);
+        Errno error = _socket.Ask(
+            ref request, (_, body) => found = TryParseLink(body, out LinkInfo parsed) ? parsed : default, out string? words);
         link = found;
         return error switch
         {

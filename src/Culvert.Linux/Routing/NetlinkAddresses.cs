@@ -6,7 +6,7 @@ namespace Culvert.Linux;
 /// <summary>Addresses of interfaces.</summary>
 public sealed partial class Netlink
 {
-    // A tunnel has no neighbours that could hold the same address: no detection, so that the address can be used at once.
+    // A tunnel has no neighbours that could hold the same address: no detection, which would delay the address by a second.
     private const uint NoDuplicateDetection = 0x02;
 
     private enum AddressAttribute
@@ -16,7 +16,10 @@ public sealed partial class Netlink
         Flags = 8,
     }
 
-    /// <summary>Gives an interface an address; an address that it has already is EEXIST.</summary>
+    /// <summary>
+    /// Gives an interface an address; an address that it has already is EEXIST. The kernel finishes an IPv6 address on a worker of its
+    /// own, a moment after this call and after the interface is up: from then on <see cref="TryGetRoute"/> says IsLocal for it.
+    /// </summary>
     /// <param name="index">The interface.</param>
     /// <param name="local">The address.</param>
     /// <param name="prefixLength">How much of it is on the link; the kernel adds the route. Full length: none.</param>

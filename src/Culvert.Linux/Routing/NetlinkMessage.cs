@@ -34,7 +34,7 @@ internal enum NetlinkFlags : ushort
     Dump = 0x300,
 }
 
-/// <summary>Writes one request into a buffer that is large enough for any that this project makes (they have a handful of attributes).</summary>
+/// <summary>Writes one request into a buffer that is large enough for any made here (they have a handful of attributes).</summary>
 internal ref struct NetlinkWriter
 {
     internal const int HeaderSize = 16;

@@ -72,4 +72,5 @@ public readonly record struct Route
 /// <param name="Gateway">The next router, none when the destination is on the link. With the interface it makes a host route that
 /// keeps a tunnel's own packets out of the tunnel when the tunnel takes the default route.</param>
 /// <param name="Mtu">The largest IP packet: what path MTU discovery learnt, else the route's, else the interface's.</param>
-public readonly record struct RouteInfo(IpAddress Source, int InterfaceIndex, IpAddress Gateway, int Mtu);
+/// <param name="IsLocal">The destination is this machine itself.</param>
+public readonly record struct RouteInfo(IpAddress Source, int InterfaceIndex, IpAddress Gateway, int Mtu, bool IsLocal = false);

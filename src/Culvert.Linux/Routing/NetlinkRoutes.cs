@@ -10,6 +10,7 @@ public sealed partial class Netlink
     private const byte ScopeUniverse = 0;
     private const byte ScopeLink = 253;
     private const byte ScopeNowhere = 255; // in a deletion: any
+    private const byte KindLocal = 2;
     private const int MetricMtu = 2;
 
     private enum RouteAttribute
@@ -156,12 +157,12 @@ public sealed partial class Netlink
 
     private static RouteInfo ParseRoute(ReadOnlySpan<byte> body, IpAddress askedSource)
     {
-        var answer = new RouteInfo(askedSource, 0, default, 0);
-        if (!TrySplit<RouteMessage>(body, out _, out AttributeReader attributes))
+        if (!TrySplit(body, out RouteMessage message, out AttributeReader attributes))
         {
-            return answer;
+            return default;
         }
 
+        var answer = new RouteInfo(askedSource, 0, default, 0, message.Kind == KindLocal);
         while (attributes.MoveNext())
         {
             answer = (RouteAttribute)attributes.Type switch

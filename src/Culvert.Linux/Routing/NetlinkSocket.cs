@@ -46,13 +46,14 @@ internal sealed unsafe class NetlinkSocket : IDisposable
     }
 
     /// <summary>Sends a request that wants an acknowledgement; returns what the kernel said.</summary>
-    internal Errno Execute(ref NetlinkWriter request, out string? kernelWords) => Exchange(ref request, null, isList: false, out kernelWords);
+    internal Errno Execute(ref NetlinkWriter request, out string? kernelWords) =>
+        Exchange(ref request, null, isList: false, out kernelWords);
 
     /// <summary>Sends a question (with the Acknowledge flag): an answer comes, then the acknowledgement; or only an error.</summary>
     internal Errno Ask(ref NetlinkWriter request, MessageHandler handler, out string? kernelWords) =>
         Exchange(ref request, handler, isList: false, out kernelWords);
 
-    /// <summary>Sends a request for a list. <paramref name="restart"/> is called before each attempt: what was heard before it is void.</summary>
+    /// <summary>Sends a request for a list. Each attempt begins with <paramref name="restart"/>: what was heard before is void.</summary>
     internal Errno List(ref NetlinkWriter request, Action restart, MessageHandler handler, out string? kernelWords)
     {
         for (int attempt = 1; ; attempt++)

@@ -41,7 +41,7 @@ public static class AuthenticationMethods
         _ => MsChapV2Option,
     };
 
-    /// <summary>Reads the data of LCP's Authentication-Protocol option; false for anything that is not implemented (EAP, MS-CHAP v1).</summary>
+    /// <summary>Reads what <see cref="OptionData"/> gives; false for anything that is not implemented (EAP, MS-CHAP v1).</summary>
     public static bool TryFromOptionData(ReadOnlySpan<byte> data, out AuthenticationMethod method)
     {
         for (method = AuthenticationMethod.Pap; method <= AuthenticationMethod.MsChapV2; method++)

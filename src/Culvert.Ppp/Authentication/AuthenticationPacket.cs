@@ -104,7 +104,8 @@ internal readonly ref struct AuthenticationPacket
         return TryEnd(ref writer, out length);
     }
 
-    public static bool TryWritePapRequest(Span<byte> buffer, byte identifier, ReadOnlySpan<byte> name, ReadOnlySpan<byte> password, out int length)
+    public static bool TryWritePapRequest(
+        Span<byte> buffer, byte identifier, ReadOnlySpan<byte> name, ReadOnlySpan<byte> password, out int length)
     {
         WireWriter writer = Begin(buffer, (byte)PapCode.AuthenticateRequest, identifier);
         WriteCounted(ref writer, name);

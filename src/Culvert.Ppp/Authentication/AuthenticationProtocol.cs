@@ -95,7 +95,10 @@ public abstract class AuthenticationProtocol
     {
     }
 
-    /// <summary>As <see cref="Decide(AuthenticationVerdict, Timestamp)"/>, but ignored when <paramref name="request"/> is no longer the one that waits: for answers that come late from a server.</summary>
+    /// <summary>
+    /// As <see cref="Decide(AuthenticationVerdict, Timestamp)"/>, but ignored when <paramref name="request"/> is no longer the one that
+    /// waits: for answers that come late from a server.
+    /// </summary>
     public void Decide(AuthenticationRequest request, AuthenticationVerdict verdict, Timestamp now)
     {
         if (ReferenceEquals(request, Request))

@@ -55,7 +55,8 @@ public sealed class AuthenticationRequest
         : default;
 
     /// <summary>A PAP request; false when name or password is longer than 255 octets.</summary>
-    public static bool TryCreatePap(byte identifier, ReadOnlySpan<byte> name, ReadOnlySpan<byte> password, out AuthenticationRequest? request)
+    public static bool TryCreatePap(
+        byte identifier, ReadOnlySpan<byte> name, ReadOnlySpan<byte> password, out AuthenticationRequest? request)
     {
         bool fits = name.Length <= AuthenticationSettings.MaxNameSize && password.Length <= AuthenticationCredentials.MaxPasswordSize;
         request = fits ? new AuthenticationRequest(AuthenticationMethod.Pap, identifier, name, default, password) : null;
@@ -119,7 +120,7 @@ public sealed class AuthenticationRequest
         }
     }
 
-    /// <summary>MS-CHAPv2 only: as <see cref="Check(string)"/>, for a node that keeps NT password hashes (16 octets). Rejects in other methods.</summary>
+    /// <summary>As <see cref="Check(string)"/>, for a node that keeps NT password hashes (16 octets). Rejects all but MS-CHAPv2.</summary>
     public AuthenticationVerdict CheckNtPasswordHash(ReadOnlySpan<byte> passwordHash)
     {
         if (Method != AuthenticationMethod.MsChapV2 || passwordHash.Length != MsChapV2.PasswordHashSize)

@@ -20,7 +20,9 @@ public sealed class AuthenticationSettings
         init
         {
             byte[] octets = Encoding.UTF8.GetBytes(value);
-            _localName = octets.Length <= MaxNameSize ? octets : throw new ArgumentException("A name has at most 255 octets.", nameof(value));
+            _localName = octets.Length <= MaxNameSize
+                ? octets
+                : throw new ArgumentException("A name has at most 255 octets.", nameof(value));
         }
     }
 

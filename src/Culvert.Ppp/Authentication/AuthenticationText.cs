@@ -7,7 +7,7 @@ namespace Culvert.Ppp.Authentication;
 /// <summary>Between octets on the wire and text for people.</summary>
 internal static class AuthenticationText
 {
-    /// <summary>Longest message in a verdict: what PAP's one-octet Msg-Length can say (RFC 1334 section 2.2.2). CHAP needs no more.</summary>
+    /// <summary>Longest message in a verdict: what PAP's one-octet Msg-Length can say (RFC 1334 section 2.2.2).</summary>
     public const int MaxMessageSize = 255;
 
     private const char Replacement = '\uFFFD';

@@ -50,7 +50,9 @@ public sealed class AuthenticationVerdict
         return verdict is not null;
     }
 
-    /// <summary>Reads "E=691 R=0 C=... V=3 M=&lt;text&gt;" as a server gives it (RFC 2759 section 6). Missing fields take their usual values.</summary>
+    /// <summary>
+    /// Reads "E=691 R=0 C=... V=3 M=&lt;text&gt;" as a server gives it (RFC 2759 section 6). A missing code is 691.
+    /// </summary>
     public static AuthenticationVerdict ParseMsChapV2Failure(ReadOnlySpan<byte> text)
     {
         (int errorCode, _, string message) = MsChapV2Message.ReadFailure(text);

@@ -23,7 +23,8 @@ internal sealed class ChapPeer : AuthenticationProtocol
     private byte _transmissions;
     private bool _isResponseDue;
 
-    public ChapPeer(AuthenticationMethod method, AuthenticationCredentials credentials, AuthenticationSettings settings, IRandomSource random)
+    public ChapPeer(
+        AuthenticationMethod method, AuthenticationCredentials credentials, AuthenticationSettings settings, IRandomSource random)
         : base(method, settings)
     {
         _credentials = credentials;

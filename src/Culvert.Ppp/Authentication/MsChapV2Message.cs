@@ -3,7 +3,9 @@ using System.Security.Cryptography;
 
 namespace Culvert.Ppp.Authentication;
 
-/// <summary>The texts in MS-CHAPv2's Success and Failure, which unlike other CHAP messages do affect the protocol (RFC 2759 sections 5 and 6).</summary>
+/// <summary>
+/// The texts in MS-CHAPv2's Success and Failure, which unlike other CHAP messages do affect the protocol (RFC 2759 sections 5 and 6).
+/// </summary>
 internal static class MsChapV2Message
 {
     private const int HexSize = 2 * SHA1.HashSizeInBytes;
@@ -42,7 +44,7 @@ internal static class MsChapV2Message
         return true;
     }
 
-    /// <summary>E=, R= and M= of a Failure; codes off the list and missing fields are to be dealt with gracefully (RFC 2759 section 6).</summary>
+    /// <summary>E=, R= and M= of a Failure; unknown codes and missing fields are dealt with gracefully (RFC 2759 section 6).</summary>
     public static (int ErrorCode, bool MayRetry, string Text) ReadFailure(ReadOnlySpan<byte> message)
     {
         // E= stands first, and M= last and may contain anything: fields are looked for before it.
@@ -72,6 +74,12 @@ internal static class MsChapV2Message
     private static string TextOf(ReadOnlySpan<byte> rest)
     {
         int start = rest.IndexOf("M="u8);
-        return start < 0 ? string.Empty : AuthenticationText.Printable(rest.Slice(start + 2, Math.Min(rest.Length - start - 2, AuthenticationText.MaxMessageSize)));
+        if (start < 0)
+        {
+            return string.Empty;
+        }
+
+        ReadOnlySpan<byte> text = rest[(start + 2)..];
+        return AuthenticationText.Printable(text[..Math.Min(text.Length, AuthenticationText.MaxMessageSize)]);
     }
 }

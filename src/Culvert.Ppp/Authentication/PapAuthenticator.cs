@@ -38,7 +38,8 @@ internal sealed class PapAuthenticator(AuthenticationSettings settings) : Authen
 
         switch (State)
         {
-            case AuthenticationState.Pending when AuthenticationRequest.TryCreatePap(view.Identifier, name, password, out AuthenticationRequest? request):
+            case AuthenticationState.Pending when AuthenticationRequest.TryCreatePap(
+                view.Identifier, name, password, out AuthenticationRequest? request):
                 Request = request;
                 State = AuthenticationState.AwaitingVerdict;
                 NextDeadline = Timestamp.Never;

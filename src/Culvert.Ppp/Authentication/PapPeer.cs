@@ -69,8 +69,8 @@ internal sealed class PapPeer(AuthenticationCredentials credentials, Authenticat
     public override bool TryTransmit(Span<byte> buffer, out int length)
     {
         length = 0;
-        if (!_isRequestDue
-            || !AuthenticationPacket.TryWritePapRequest(buffer, _identifier, credentials.NameOctets, credentials.PasswordOctets, out length))
+        if (!_isRequestDue || !AuthenticationPacket.TryWritePapRequest(
+            buffer, _identifier, credentials.NameOctets, credentials.PasswordOctets, out length))
         {
             return false;
         }

@@ -42,7 +42,8 @@ public sealed class AvpHidingTests
 
             AvpHiding.Hide(subformat, type, secret, vector);
 
-            AvpHidingFault fault = AvpHiding.Unhide(subformat, type, secret, vector, new byte[subformat.Length], out ReadOnlySpan<byte> clear);
+            byte[] room = new byte[subformat.Length];
+            AvpHidingFault fault = AvpHiding.Unhide(subformat, type, secret, vector, room, out ReadOnlySpan<byte> clear);
             Assert.Equal(AvpHidingFault.None, fault);
             Assert.True(clear.SequenceEqual(value));
         });
@@ -127,7 +128,8 @@ public sealed class AvpHidingTests
     [Fact]
     public void Too_little_scratch_is_a_fault()
     {
-        Assert.False(ControlMessage.TryRead(GoldenPackets.BodyOf(GoldenPackets.HiddenSccrq), Secret, new byte[10], out ControlMessage message));
+        ReadOnlySpan<byte> body = GoldenPackets.BodyOf(GoldenPackets.HiddenSccrq);
+        Assert.False(ControlMessage.TryRead(body, Secret, new byte[10], out ControlMessage message));
         Assert.Equal(ControlMessageFault.ScratchTooSmall, message.Fault);
     }
 

@@ -8,7 +8,7 @@ internal static class GoldenPackets
     public const string Secret = "tunnel secret";
 
     public static readonly byte[] Sccrq = Hex.Parse("""
-        c802 007c 0000 0000 0000 0000           # T L S, version 2; Length 124; tunnel 0, session 0; Ns 0, Nr 0
+        c802 007e 0000 0000 0000 0000           # T L S, version 2; Length 126; tunnel 0, session 0; Ns 0, Nr 0
         8008 0000 0000 0001                     # M, Message Type SCCRQ
         8008 0000 0002 0100                     # M, Protocol Version 1.0
         800a 0000 0003 00000003                 # M, Framing Capabilities async+sync
@@ -23,7 +23,7 @@ internal static class GoldenPackets
         """);
 
     public static readonly byte[] Sccrp = Hex.Parse("""
-        c802 0068 1234 0000 0000 0001
+        c802 0064 1234 0000 0000 0001
         8008 0000 0000 0002
         8008 0000 0002 0100
         800a 0000 0003 00000001
@@ -51,7 +51,7 @@ internal static class GoldenPackets
     public static readonly byte[] Zlb = Hex.Parse("c802 000c beef 0000 0003 0005");
 
     public static readonly byte[] Icrq = Hex.Parse("""
-        c802 009f beef 0000 0002 0001
+        c802 008d beef 0000 0002 0001
         8008 0000 0000 000a
         8008 0000 000e 4321                     # Assigned Session ID
         800a 0000 000f 0000002a                 # Call Serial Number 42
@@ -69,7 +69,7 @@ internal static class GoldenPackets
     public static readonly byte[] Icrp = Hex.Parse("c802 001c 1234 4321 0001 0003  8008 0000 0000 000b  8008 0000 000e 8765");
 
     public static readonly byte[] Iccn = Hex.Parse("""
-        c802 00aa beef 8765 0003 0002
+        c802 00a4 beef 8765 0003 0002
         8008 0000 0000 000c
         800a 0000 0018 05f5e100                 # Tx Connect Speed
         800a 0000 0013 00000001                 # Framing Type sync
@@ -98,12 +98,12 @@ internal static class GoldenPackets
         """);
 
     public static readonly byte[] Cdn = Hex.Parse("""
-        c802 004b beef 8765 0004 0002
+        c802 0049 beef 8765 0004 0002
         8008 0000 0000 000e
         8008 0000 0001 0003                     # Result Code 3, no Error Code
         8008 0000 000e 4321
         800c 0000 000c 0010 45 627965           # Q.931 cause 16, DISCONNECT, "bye"
-        001b 0000 002e 0010 c223 02 77726f6e672070617373776f7264   # PPP Disconnect Cause Code 16, at local, "wrong password"
+        0019 0000 002e 0010 c223 02 77726f6e672070617373776f7264   # PPP Disconnect Cause Code 16, at local, "wrong password"
         """);
 
     public static readonly byte[] Wen = Hex.Parse("""

@@ -25,16 +25,22 @@ internal static class AuthenticationTesting
         return engine.TryTransmit(buffer, out int length) ? buffer[..length].ToArray() : null;
     }
 
-    public static AuthenticationProtocol Authenticator(AuthenticationMethod method, AuthenticationSettings? settings = null, ulong seed = 1) =>
+    public static AuthenticationProtocol Authenticator(
+        AuthenticationMethod method, AuthenticationSettings? settings = null, ulong seed = 1) =>
         AuthenticationProtocol.CreateAuthenticator(method, settings ?? AuthenticationSettings.Default, new SeededRandom(seed));
 
     public static AuthenticationProtocol Peer(
-        AuthenticationMethod method, string password = "wonder", AuthenticationSettings? settings = null, string name = "alice", ulong seed = 2) =>
+        AuthenticationMethod method,
+        string password = "wonder",
+        AuthenticationSettings? settings = null,
+        string name = "alice",
+        ulong seed = 2) =>
         AuthenticationProtocol.CreatePeer(
             method, new AuthenticationCredentials(name, password), settings ?? AuthenticationSettings.Default, new SeededRandom(seed));
 
     /// <summary>Carries packets both ways without delay, judging by <paramref name="password"/>, until nobody has more to send.</summary>
-    public static void Converse(AuthenticationProtocol authenticator, AuthenticationProtocol peer, Timestamp now, string password = "wonder")
+    public static void Converse(
+        AuthenticationProtocol authenticator, AuthenticationProtocol peer, Timestamp now, string password = "wonder")
     {
         for (bool moved = true; moved;)
         {

@@ -109,7 +109,12 @@ public class MsChapV2Tests
         foreach (string name in (string[])["User", "BIGCO\\User"])
         {
             Assert.True(AuthenticationRequest.TryCreateChap(
-                AuthenticationMethod.MsChapV2, 7, Encoding.UTF8.GetBytes(name), AuthenticatorChallenge, value, out AuthenticationRequest? request));
+                AuthenticationMethod.MsChapV2,
+                7,
+                Encoding.UTF8.GetBytes(name),
+                AuthenticatorChallenge,
+                value,
+                out AuthenticationRequest? request));
             AuthenticationVerdict verdict = request!.Check("clientPass");
             Assert.True(verdict.IsAccepted);
             Assert.Equal("407A5589115FD0D6209F510FE9C04566932CDA56", Convert.ToHexString(verdict.AuthenticatorResponse!));
@@ -122,7 +127,8 @@ public class MsChapV2Tests
     [Fact]
     public void ServersSuccessTextIsRead()
     {
-        Assert.True(AuthenticationVerdict.TryParseMsChapV2Success("S=407A5589115FD0D6209F510FE9C04566932CDA56 M=Welcome"u8, out AuthenticationVerdict? verdict));
+        Assert.True(AuthenticationVerdict.TryParseMsChapV2Success(
+            "S=407A5589115FD0D6209F510FE9C04566932CDA56 M=Welcome"u8, out AuthenticationVerdict? verdict));
         Assert.Equal("Welcome", verdict!.Message);
         Assert.Equal("407A5589115FD0D6209F510FE9C04566932CDA56", Convert.ToHexString(verdict.AuthenticatorResponse!));
         Assert.True(AuthenticationVerdict.TryParseMsChapV2Success("S=407A5589115FD0D6209F510FE9C04566932CDA56"u8, out _));
