@@ -75,7 +75,7 @@ internal static class DialCommand
                 : first == outcome.Task ? throw new Failure(await outcome.Task)
                 : throw new Failure("the node ended by an error of its own; see the log");
         }
-        catch (NodeFailure failure)
+        catch (NodeException failure)
         {
             throw new Failure(failure.Message);
         }

@@ -33,7 +33,7 @@ internal static class ServeCommand
             await node.Stop();
             return node.Ended.IsFaulted ? throw new Failure(node.Ended.Exception.InnerException!.Message) : ExitCode.Done;
         }
-        catch (NodeFailure failure)
+        catch (NodeException failure)
         {
             throw new Failure(failure.Message);
         }
@@ -44,7 +44,7 @@ internal static class ServeCommand
         IReadOnlyList<ConfigurationError> errors = ConfigurationFile.Load(file, out NodeConfiguration? configuration);
         if (configuration is null)
         {
-            throw new NodeFailure(string.Join(Environment.NewLine, errors));
+            throw new NodeException(string.Join(Environment.NewLine, errors));
         }
 
         return socket is null ? configuration : configuration with { Api = configuration.Api with { Socket = socket } };

@@ -1,6 +1,6 @@
-namespace Culvert.L2tp;
+using Row = Culvert.L2tp.Transition<Culvert.L2tp.TunnelState, Culvert.L2tp.TunnelInput, Culvert.L2tp.TunnelAction>;
 
-using Row = Transition<TunnelState, TunnelInput, TunnelAction>;
+namespace Culvert.L2tp;
 
 /// <summary>States of a control connection (RFC 2661 section 7.2).</summary>
 public enum TunnelState : byte

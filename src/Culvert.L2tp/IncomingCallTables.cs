@@ -1,6 +1,6 @@
-namespace Culvert.L2tp;
+using Row = Culvert.L2tp.Transition<Culvert.L2tp.SessionState, Culvert.L2tp.SessionInput, Culvert.L2tp.SessionAction>;
 
-using Row = Transition<SessionState, SessionInput, SessionAction>;
+namespace Culvert.L2tp;
 
 /// <summary>States of a session (RFC 2661 section 7.4).</summary>
 public enum SessionState : byte

@@ -29,8 +29,17 @@ public enum PathChange : byte
 /// <summary>Settings of one tunnel. Shared between tunnels of the same peer policy; never changed.</summary>
 public sealed record TunnelSettings
 {
-    /// <summary>Our Host Name AVP, at least one octet.</summary>
-    public required string HostName { get; init; }
+    /// <summary>Longest Host Name that is sent, characters: what DNS allows.</summary>
+    public const int HostNameLimit = 255;
+
+    /// <summary>Our Host Name AVP: 1 to <see cref="HostNameLimit"/> characters.</summary>
+    /// <exception cref="ArgumentException">Another length.</exception>
+    public required string HostName
+    {
+        get;
+        init => field = value.Length is > 0 and <= HostNameLimit ? value
+            : throw new ArgumentException($"A host name has 1 to {HostNameLimit} characters.", nameof(value));
+    }
 
     /// <summary>Our Vendor Name AVP; empty sends none.</summary>
     public string VendorName { get; init; } = "Culvert";

@@ -4,7 +4,9 @@ using Culvert.Ppp.Wire;
 
 namespace Culvert.Ppp;
 
-/// <summary>Authentication on one link: the engine that judges the peer and the engine that answers it, either of which may be absent.</summary>
+/// <summary>
+/// Authentication on one link: the engine that judges the peer and the engine that answers it, either of which may be absent.
+/// </summary>
 internal sealed class Authenticator(PppLinkSettings settings, IRandomSource random)
 {
     /// <summary>How long a lost verdict can still be asked for; then the engine that judged goes, and with it its memory.</summary>

@@ -59,6 +59,8 @@ internal abstract class ControlProtocol(INegotiationHost host)
     private byte _acknowledgedIdentifier;
     private byte _repeatedAcks;
     private bool _isRequestOutstanding;
+    private byte _refusedIdentifier;
+    private bool _hasRefused;
     private bool _hasHeard;
 
     public abstract PppProtocol Protocol { get; }
@@ -163,8 +165,8 @@ internal abstract class ControlProtocol(INegotiationHost host)
     /// <summary>The peer does not know this protocol at all (RFC 1661 section 5.7).</summary>
     public void ReceiveProtocolReject(Timestamp now)
     {
-        Fire(AutomatonEvent.ReceiveCatastrophicReject, now);
         host.RejectedFatally(this, $"the peer rejects the protocol {Name}");
+        Fire(AutomatonEvent.ReceiveCatastrophicReject, now);
     }
 
     /// <summary>Back to the beginning without a packet: the link is over.</summary>
@@ -224,12 +226,24 @@ internal abstract class ControlProtocol(INegotiationHost host)
 
     protected byte NextIdentifier() => ++_identifier;
 
-    protected void Fire(AutomatonEvent happened, Timestamp now, in ControlPacket packet = default, ControlCode answer = default, ReadOnlySpan<byte> answerData = default)
+    protected void Fire(
+        AutomatonEvent happened,
+        Timestamp now,
+        in ControlPacket packet = default,
+        ControlCode answer = default,
+        ReadOnlySpan<byte> answerData = default)
     {
         AutomatonTransition transition = NegotiationAutomaton.Look(_state, happened);
         if (!transition.IsLegal)
         {
             return;
+        }
+
+        if (_state == AutomatonState.Stopped && NegotiationAutomaton.HasRestartTimer(transition.Next))
+        {
+            // The peer begins again after an end: so does this end, with everything it wanted at first.
+            ResetCounters();
+            BeginRequest();
         }
 
         _state = transition.Next;
@@ -241,7 +255,8 @@ internal abstract class ControlProtocol(INegotiationHost host)
         CarryOut(transition.Actions, now, packet, answer, answerData);
     }
 
-    private void CarryOut(AutomatonActions actions, Timestamp now, in ControlPacket packet, ControlCode answer, ReadOnlySpan<byte> answerData)
+    private void CarryOut(
+        AutomatonActions actions, Timestamp now, in ControlPacket packet, ControlCode answer, ReadOnlySpan<byte> answerData)
     {
         for (int rest = (int)actions; rest != 0; rest &= rest - 1)
         {
@@ -377,18 +392,20 @@ internal abstract class ControlProtocol(INegotiationHost host)
         }
 
         bool isReject = reject.Length > 0;
-        AutomatonState before = _state;
         Fire(
             AutomatonEvent.ReceiveBadConfigureRequest,
             now,
             packet,
             isReject ? ControlCode.ConfigureReject : ControlCode.ConfigureNak,
             isReject ? reject.Written : nak.Written);
-        if (!isReject && before != AutomatonState.Closed)
+        if (!isReject && !(_hasRefused && packet.Identifier == _refusedIdentifier))
         {
+            // The same identifier is a copy, or the Nak was lost: not a peer that insists.
             _naksSent++;
         }
 
+        _hasRefused = true;
+        _refusedIdentifier = packet.Identifier;
         CountRound(now);
         return true;
     }
@@ -462,12 +479,12 @@ internal abstract class ControlProtocol(INegotiationHost host)
             TakeCodeReject(rejected);
         }
 
-        Fire(isCatastrophic ? AutomatonEvent.ReceiveCatastrophicReject : AutomatonEvent.ReceivePermittedReject, now, packet);
         if (isCatastrophic)
         {
             host.RejectedFatally(this, $"the peer rejects {Name} {rejected}");
         }
 
+        Fire(isCatastrophic ? AutomatonEvent.ReceiveCatastrophicReject : AutomatonEvent.ReceivePermittedReject, now, packet);
         return true;
     }
 
@@ -486,6 +503,7 @@ internal abstract class ControlProtocol(INegotiationHost host)
         _naksSent = 0;
         _rounds = 0;
         _repeatedAcks = 0;
+        _hasRefused = false;
         _isRequestOutstanding = false;
     }
 

@@ -9,7 +9,9 @@ namespace Culvert.Ppp;
 /// </summary>
 internal sealed class FrameQueue
 {
-    /// <summary>One call makes a handful of frames at most; an owner that lets more pile up is not draining. Retransmission mends a drop.</summary>
+    /// <summary>
+    /// One call makes a handful of frames at most; an owner that lets more pile up is not draining. Retransmission mends a drop.
+    /// </summary>
     public const int Limit = 16;
 
     private readonly BoundedQueue<Frame> _frames = new(Limit);

@@ -22,9 +22,9 @@ internal struct Keepalive
     /// <summary>The first question comes early by up to a quarter, so that links that came up together do not ask together.</summary>
     public void Start(TimeSpan interval, IRandomSource random, Timestamp now)
     {
-        _lastHeard = now;
         _unanswered = 0;
         _askAt = interval > TimeSpan.Zero ? now + (interval * (0.75 + (random.NextBelow(256) / 1024.0))) : Timestamp.Never;
+        _lastHeard = interval > TimeSpan.Zero ? _askAt - interval : now;
     }
 
     public void Stop() => _askAt = Timestamp.Never;
@@ -43,9 +43,9 @@ internal struct Keepalive
             return false;
         }
 
-        // Data postpones the question instead of cancelling and setting a timer per packet.
+        // Data postpones the question here instead of moving a timer with every packet. The last answer, a round trip ago, does not.
         Timestamp quietUntil = _lastHeard + interval;
-        if (_unanswered == 0 && quietUntil > now && _askAt <= _lastHeard)
+        if (quietUntil > now + (interval / 8))
         {
             _askAt = quietUntil;
             return false;

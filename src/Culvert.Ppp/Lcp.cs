@@ -381,13 +381,6 @@ internal sealed class Lcp : ControlProtocol
 
     private void ReceiveEchoRequest(in ControlPacket packet, Timestamp now)
     {
-        if (packet.Data.Length >= 4 && CurrentMagic != 0 && BinaryPrimitives.ReadUInt32BigEndian(packet.Data) == CurrentMagic)
-        {
-            _loopEvidence++;
-            CheckLoop(now);
-            return;
-        }
-
         // The reply is the request with this end's magic number (RFC 1661 section 5.8), cut to what any peer can receive.
         Span<byte> reply = stackalloc byte[Math.Clamp(packet.Data.Length, 4, Math.Min(PeerMru, DefaultMru) - ControlPacket.HeaderLength)];
         packet.Data[..Math.Min(packet.Data.Length, reply.Length)].CopyTo(reply);

@@ -42,6 +42,7 @@ public sealed partial class PppLink
         _random = random;
         _lcp = new Lcp(this, settings, random);
         _authentication = new Authenticator(settings, random);
+        _keepalive.Stop();
     }
 
     public PppPhase Phase { get; private set; }
@@ -178,7 +179,9 @@ public sealed partial class PppLink
         AskPeer(now);
     }
 
-    /// <summary>Gives the next frame; false when there is none (or, keeping it, when the buffer is too small: 1508 octets always do).</summary>
+    /// <summary>
+    /// Gives the next frame; false when there is none (or, keeping it, when the buffer is too small: 1508 octets always do).
+    /// </summary>
     public bool TryTransmit(Span<byte> buffer, out int length) => _frames.TryDequeue(buffer, out length);
 
     public bool TryNextEvent(out PppLinkEvent linkEvent) => _events.TryDequeue(out linkEvent);

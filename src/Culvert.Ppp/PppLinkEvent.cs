@@ -17,7 +17,10 @@ public enum PppLinkEventKind : byte
 {
     None,
 
-    /// <summary>The peer showed who it is: judge <see cref="PppLinkEvent.Request"/> and call <see cref="PppLink.Decide(AuthenticationVerdict, Timestamp)"/>.</summary>
+    /// <summary>
+    /// The peer showed who it is: judge <see cref="PppLinkEvent.Request"/> and call
+    /// <see cref="PppLink.Decide(AuthenticationRequest, AuthenticationVerdict, Timestamp)"/>.
+    /// </summary>
     AuthenticationRequested,
 
     /// <summary>Authentication is done in both directions (or none was agreed on). Once per establishment.</summary>

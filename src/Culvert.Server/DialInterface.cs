@@ -21,7 +21,7 @@ internal sealed class DialInterface : IDisposable
         _netlink = netlink;
         Dial = dial;
         Tun = TunDevice.Open(dial.Settings.Interface ?? "culvert%d");
-        _index = netlink.TryFindLink(Tun.Name, out LinkInfo link) ? link.Index : throw new NodeFailure($"the interface {Tun.Name} vanished as it was made");
+        _index = netlink.TryFindLink(Tun.Name, out LinkInfo link) ? link.Index : throw new NodeException($"the interface {Tun.Name} vanished as it was made");
     }
 
     public Dial Dial { get; }

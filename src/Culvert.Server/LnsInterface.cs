@@ -25,7 +25,7 @@ internal sealed class LnsInterface : IDisposable
         Tun = TunDevice.Open(settings.Name);
         try
         {
-            _index = netlink.TryFindLink(Tun.Name, out LinkInfo link) ? link.Index : throw new NodeFailure($"the interface {Tun.Name} vanished as it was made");
+            _index = netlink.TryFindLink(Tun.Name, out LinkInfo link) ? link.Index : throw new NodeException($"the interface {Tun.Name} vanished as it was made");
             netlink.SetLinkMtu(_index, settings.Mtu ?? UsualMtu);
             netlink.SetLinkUp(_index);
         }

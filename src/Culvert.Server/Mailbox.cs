@@ -18,7 +18,7 @@ internal sealed class Mailbox(WakeEvent wake)
     private int _signalled;
 
     /// <summary>Runs <paramref name="work"/> on the shard and gives back what it answers.</summary>
-    /// <exception cref="NodeFailure">The mailbox is full, or the shard has ended.</exception>
+    /// <exception cref="NodeException">The mailbox is full, or the shard has ended.</exception>
     public Task<T> Ask<T>(Func<T> work)
     {
         // Continuations must not run on the shard's thread.
@@ -34,7 +34,7 @@ internal sealed class Mailbox(WakeEvent wake)
                 answer.SetException(e);
             }
         });
-        return taken ? answer.Task : throw new NodeFailure("the node is stopping or too busy to answer; try again");
+        return taken ? answer.Task : throw new NodeException("the node is stopping or too busy to answer; try again");
     }
 
     /// <summary>Runs <paramref name="work"/> on the shard; false when the mailbox is full or closed.</summary>

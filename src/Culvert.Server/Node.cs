@@ -20,6 +20,7 @@ public sealed class Node : IAsyncDisposable
     private readonly Netlink _netlink = new();
     private readonly NodeLog _log;
     private readonly Func<NodeConfiguration> _reload;
+    private readonly Action<NodeEvent>? _observer;
     private readonly List<DialInterface> _dialInterfaces = [];
     private readonly List<Listener> _listeners = [];
     private NodeConfiguration _configuration;
@@ -27,8 +28,9 @@ public sealed class Node : IAsyncDisposable
     private Shard? _shard;
     private ControlApi? _api;
 
-    private Node(NodeConfiguration configuration, ILoggerFactory loggers, Func<NodeConfiguration> reload)
+    private Node(NodeConfiguration configuration, ILoggerFactory loggers, Func<NodeConfiguration> reload, Action<NodeEvent>? observer)
     {
+        _observer = observer;
         _configuration = configuration;
         _reload = reload;
         _log = new NodeLog(loggers.CreateLogger("culvert"));
@@ -37,22 +39,18 @@ public sealed class Node : IAsyncDisposable
     /// <summary>Ends when the node does; faulted when it ended by an error of ours.</summary>
     public Task Ended => _shard?.Ended ?? Task.CompletedTask;
 
-    /// <summary>Raised on the shard's thread for every event, after it was logged and acted on. Must return at once.</summary>
-    public event Action<NodeEvent>? Happened;
-
     /// <summary>Starts a node; on return it accepts tunnels.</summary>
     /// <param name="configuration">Free of errors.</param>
     /// <param name="loggers">Where log lines go.</param>
-    /// <param name="reload">Reads the configuration again; throws <see cref="NodeFailure"/> when it has errors.</param>
-    /// <param name="observer">Set as <see cref="Happened"/> before anything can happen.</param>
-    /// <exception cref="NodeFailure">Something is missing or taken; the message says what to do.</exception>
+    /// <param name="reload">Reads the configuration again; throws <see cref="NodeException"/> when it has errors.</param>
+    /// <param name="observer">Called on the shard's thread for every event, after it was logged and acted on. Must return at once.</param>
+    /// <exception cref="NodeException">Something is missing or taken; the message says what to do.</exception>
     public static async Task<Node> Start(
         NodeConfiguration configuration, ILoggerFactory loggers, Func<NodeConfiguration> reload, Action<NodeEvent>? observer = null)
     {
-        var node = new Node(configuration, loggers, reload);
+        var node = new Node(configuration, loggers, reload, observer);
         try
         {
-            node.Happened += observer;
             node.Open();
             if (configuration.Api.Socket is { } socket)
             {
@@ -62,10 +60,10 @@ public sealed class Node : IAsyncDisposable
             node._shard!.Start();
             return node;
         }
-        catch (Exception e) when (e is LinuxException or NodeFailure)
+        catch (Exception e) when (e is LinuxException or NodeException)
         {
             await node.DisposeAsync();
-            throw e as NodeFailure ?? new NodeFailure(e.Message, e);
+            throw e as NodeException ?? new NodeException(e.Message, e);
         }
     }
 
@@ -211,7 +209,7 @@ public sealed class Node : IAsyncDisposable
             _log.Warning($"{(object?)e.Subscriber ?? e.Dial}: {failure.Message}");
         }
 
-        Happened?.Invoke(e);
+        _observer?.Invoke(e);
     }
 
     private void Act(in NodeEvent e)

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
 
@@ -28,7 +29,7 @@ public static class NodeLogging
         }
         else
         {
-            builder.AddConsoleFormatter<LineFormatter, ConsoleFormatterOptions>();
+            builder.Services.AddSingleton<ConsoleFormatter, LineFormatter>();
         }
     });
 }

@@ -246,7 +246,7 @@ public sealed class AccessNode
     }
 
     /// <summary>A page of sessions; the index to go on with, or -1 after the last.</summary>
-    public int PageOfSubscribers(int first, int most, List<Subscriber> page) => _subscribers.Page(first, most, page);
+    public int PageOfSubscribers(int first, int most, ICollection<Subscriber> page) => _subscribers.Page(first, most, page);
 
     /// <summary>Counters of a session that is up.</summary>
     public SessionCounters CountersOf(Subscriber subscriber) =>
@@ -302,7 +302,7 @@ public sealed class AccessNode
         return all;
     }
 
-    private bool TryTransmitPpp(Subscriber subscriber, Span<byte> buffer, out int length)
+    private static bool TryTransmitPpp(Subscriber subscriber, Span<byte> buffer, out int length)
     {
         Session session = subscriber.Session;
         length = 0;

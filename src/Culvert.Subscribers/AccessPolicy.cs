@@ -65,7 +65,7 @@ internal sealed class AccessPolicy : IPeerPolicy
     public bool TryFindUser(string name, [NotNullWhen(true)] out User? user) => _users.TryGetValue(name, out user);
 
     public Profile? FindProfile(string? name) => name is null
-        ? Settings.Profiles.FirstOrDefault()
+        ? Settings.Profiles.Count > 0 ? Settings.Profiles[0] : null
         : _profiles.GetValueOrDefault(name);
 
     public AddressPool? FindPool(string? name) => name is null ? null : _pools.GetValueOrDefault(name);

@@ -171,7 +171,7 @@ internal sealed class DialRole(AccessNode node) : ISessionRole
         dial.Tunnel?.Close(Disconnects.TunnelClosed("its only session has ended"), now);
     }
 
-    private Dial? DialOf(Subscriber subscriber) => subscriber.Tunnel.Owner as Dial;
+    private static Dial? DialOf(Subscriber subscriber) => subscriber.Tunnel.Owner as Dial;
 
     private void Resolve(Dial dial)
     {

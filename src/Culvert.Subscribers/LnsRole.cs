@@ -181,7 +181,7 @@ internal sealed class LnsRole(AccessNode node, AccessPolicy policy) : ISessionRo
         }
     }
 
-    private void Refuse(Subscriber subscriber, string problem, Timestamp now)
+    private static void Refuse(Subscriber subscriber, string problem, Timestamp now)
     {
         subscriber.EndReason = problem;
         subscriber.Link.RefuseNetwork(problem, now);

@@ -2,7 +2,6 @@ using Culvert.Core;
 using Culvert.Dataplane;
 using Culvert.L2tp;
 using Culvert.Ppp;
-using Culvert.Ppp.Wire;
 using SessionState = Culvert.Dataplane.SessionState;
 
 namespace Culvert.Subscribers;

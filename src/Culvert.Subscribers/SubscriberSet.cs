@@ -60,7 +60,7 @@ internal sealed class SubscriberSet
     public void DropFromTransmit() => _toTransmit.Dequeue().IsQueuedToTransmit = false;
 
     /// <summary>Sessions with an index from <paramref name="first"/> on, at most <paramref name="most"/>; the index to go on with, or -1 at the end.</summary>
-    public int Page(int first, int most, List<Subscriber> page)
+    public int Page(int first, int most, ICollection<Subscriber> page)
     {
         int index = first;
         for (; index < _byIndex.Count && page.Count < most; index++)

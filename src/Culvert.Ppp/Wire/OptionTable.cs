@@ -49,7 +49,9 @@ public static class IpcpOption
     public const byte SecondaryNbns = 132;
 }
 
-/// <summary>The options known by name, one table per protocol. Whether one is acceptable is the protocol's business, not the table's.</summary>
+/// <summary>
+/// The options known by name, one table per protocol. Whether one is acceptable is the protocol's business, not the table's.
+/// </summary>
 public static class OptionTable
 {
     private const byte Any = 253;

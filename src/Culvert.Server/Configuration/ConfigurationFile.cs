@@ -156,7 +156,7 @@ public static class ConfigurationFile
     private static Profile ReadProfile(MapReader map, IReadOnlyList<PoolSettings> pools)
     {
         var defaults = new Profile { Name = map.RequiredText("name", "home") };
-        IReadOnlyList<AuthenticationMethod> methods = ReadMethods(map, "authentication");
+        ValueList<AuthenticationMethod> methods = ReadMethods(map, "authentication");
         string? pool = map.Text("pool");
         if (pool is not null && pools.All(p => p.Name != pool))
         {
@@ -267,7 +267,7 @@ public static class ConfigurationFile
 
         var defaults = new DialSettings { Name = "", Lns = lns, User = "", Password = "" };
         string? secret = map.Secret("secret");
-        IReadOnlyList<AuthenticationMethod> methods = ReadMethods(map, "authentication");
+        ValueList<AuthenticationMethod> methods = ReadMethods(map, "authentication");
         bool hide = map.Flag("hide-avps", false);
         if (hide && secret is null)
         {
@@ -310,7 +310,7 @@ public static class ConfigurationFile
         };
     }
 
-    private static IReadOnlyList<AuthenticationMethod> ReadMethods(MapReader map, string key)
+    private static ValueList<AuthenticationMethod> ReadMethods(MapReader map, string key)
     {
         var methods = new List<AuthenticationMethod>();
         foreach (YamlNode node in map.List(key, n => n))
@@ -330,7 +330,7 @@ public static class ConfigurationFile
         return new ValueList<AuthenticationMethod>(methods);
     }
 
-    private static IReadOnlyList<IpPrefix> Prefixes(MapReader map, string key) =>
+    private static ValueList<IpPrefix> Prefixes(MapReader map, string key) =>
         new ValueList<IpPrefix>(map.List(key, map.PrefixOf).OfType<IpPrefix>());
 
     private static void CheckProfile(MapReader map, string? profile, IReadOnlyList<Profile> profiles)

@@ -28,7 +28,7 @@ internal sealed class ControlApi : IAsyncDisposable
         _socketPath = socketPath;
     }
 
-    /// <exception cref="NodeFailure">The socket cannot be made.</exception>
+    /// <exception cref="NodeException">The socket cannot be made.</exception>
     public static async Task<ControlApi> Start(string socketPath, INodeControl node, ILoggerFactory loggers)
     {
         ClaimSocket(socketPath);
@@ -53,7 +53,7 @@ internal sealed class ControlApi : IAsyncDisposable
         catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException)
         {
             await web.DisposeAsync();
-            throw new NodeFailure($"cannot listen on the control socket {socketPath}: {e.Message}; name another under api: {{ socket: PATH }}", e);
+            throw new NodeException($"cannot listen on the control socket {socketPath}: {e.Message}; name another under api: {{ socket: PATH }}", e);
         }
 
         return new ControlApi(web, socketPath);
@@ -108,7 +108,7 @@ internal sealed class ControlApi : IAsyncDisposable
 
     private static Task OnException(HttpContext http) => http.Features.Get<IExceptionHandlerFeature>()?.Error switch
     {
-        NodeFailure failure => Refuse(http, failure.Message),
+        NodeException failure => Refuse(http, failure.Message),
         JsonException json => Refuse(http, $"the body is not the JSON that is needed: {json.Message}"),
         { } error => Answer(http, new ErrorAnswer($"{error.GetType().Name}: {error.Message}"), ControlJson.Default.ErrorAnswer),
         null => Task.CompletedTask,
@@ -142,9 +142,9 @@ internal sealed class ControlApi : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or SocketException or ArgumentException)
         {
-            throw new NodeFailure($"cannot use the control socket {path}: {e.Message}; name another under api: {{ socket: PATH }}", e);
+            throw new NodeException($"cannot use the control socket {path}: {e.Message}; name another under api: {{ socket: PATH }}", e);
         }
 
-        throw new NodeFailure($"another node answers at the control socket {path}; stop it, or name another under api: {{ socket: PATH }}");
+        throw new NodeException($"another node answers at the control socket {path}; stop it, or name another under api: {{ socket: PATH }}");
     }
 }

@@ -17,6 +17,6 @@ internal interface INodeControl
 
     Task<CloseAnswer> CloseUsers(IReadOnlyList<string> names, string reason);
 
-    /// <exception cref="NodeFailure">The file has errors; nothing was changed.</exception>
+    /// <exception cref="NodeException">The file has errors; nothing was changed.</exception>
     Task<ReloadAnswer> Reload();
 }

@@ -22,6 +22,7 @@ public sealed class AddressPool
     private int _oldestFree = None;
     private int _newestFree = None;
 
+    /// <param name="name">For messages and tables.</param>
     /// <param name="prefix">An IPv4 prefix of length 12 to 32.</param>
     /// <param name="gateway">Our own address towards the subscribers; never handed out.</param>
     public AddressPool(string name, IpPrefix prefix, IpAddress gateway)

@@ -1,0 +1,191 @@
+using System.Buffers.Binary;
+using Culvert.Core;
+using Culvert.L2tp.Wire;
+
+namespace Culvert.L2tp;
+
+/// <summary>Composes the control messages of RFC 2661 section 6 that this end sends. Numbers are filled in by the channel.</summary>
+internal static class ControlMessages
+{
+    /// <summary>Longest message composed here: with all texts at their longest and hidden it stays far below.</summary>
+    public const int MaximumSize = 4096;
+
+    private const ushort ProtocolVersion = 0x0100;
+
+    /// <summary>Section 6.1.</summary>
+    public static byte[] Sccrq(Tunnel tunnel, IRandomSource random)
+    {
+        Span<byte> buffer = stackalloc byte[MaximumSize];
+        ControlMessageWriter writer = Start(buffer, MessageType.Sccrq, tunnel, random);
+        WriteStart(ref writer, tunnel);
+        if (tunnel.TieBreaker is ulong tie)
+        {
+            writer.WriteUInt64(AvpType.TieBreaker, tie);
+        }
+
+        return Finish(ref writer, buffer);
+    }
+
+    /// <summary>Section 6.2; <paramref name="peerChallenge"/> is empty when the SCCRQ had none.</summary>
+    public static byte[] Sccrp(Tunnel tunnel, ReadOnlySpan<byte> peerChallenge, IRandomSource random)
+    {
+        Span<byte> buffer = stackalloc byte[MaximumSize];
+        ControlMessageWriter writer = Start(buffer, MessageType.Sccrp, tunnel, random);
+        WriteStart(ref writer, tunnel);
+        WriteResponse(ref writer, MessageType.Sccrp, tunnel, peerChallenge);
+        return Finish(ref writer, buffer);
+    }
+
+    /// <summary>Section 6.3.</summary>
+    public static byte[] Scccn(Tunnel tunnel, ReadOnlySpan<byte> peerChallenge, IRandomSource random)
+    {
+        Span<byte> buffer = stackalloc byte[MaximumSize];
+        ControlMessageWriter writer = Start(buffer, MessageType.Scccn, tunnel, random);
+        WriteResponse(ref writer, MessageType.Scccn, tunnel, peerChallenge);
+        return Finish(ref writer, buffer);
+    }
+
+    /// <summary>Section 6.4. Never hidden: the peer may hold another secret, and must still learn why.</summary>
+    public static byte[] StopCcn(ushort assignedTunnelId, Disconnect why)
+    {
+        Span<byte> buffer = stackalloc byte[MaximumSize];
+        return Finish(buffer, WriteStopCcn(buffer, assignedTunnelId, why));
+    }
+
+    public static int WriteStopCcn(Span<byte> buffer, ushort assignedTunnelId, Disconnect why)
+    {
+        var writer = new ControlMessageWriter(buffer, MessageType.StopCcn);
+        writer.WriteUInt16(AvpType.AssignedTunnelId, assignedTunnelId);
+        writer.WriteResultCode(why.Result, why.Error, why.Message);
+        return writer.TryFinish(out int length) ? length : 0;
+    }
+
+    /// <summary>Section 6.5.</summary>
+    public static byte[] Hello()
+    {
+        Span<byte> buffer = stackalloc byte[64];
+        var writer = new ControlMessageWriter(buffer, MessageType.Hello);
+        return Finish(ref writer, buffer);
+    }
+
+    /// <summary>Section 6.6.</summary>
+    public static byte[] Icrq(Session session, IRandomSource random)
+    {
+        Span<byte> buffer = stackalloc byte[MaximumSize];
+        ControlMessageWriter writer = Start(buffer, MessageType.Icrq, session.Tunnel, random);
+        IncomingCall call = session.Call;
+        writer.WriteUInt16(AvpType.AssignedSessionId, session.LocalSessionId);
+        writer.WriteUInt32(AvpType.CallSerialNumber, call.SerialNumber);
+        WriteOptional(ref writer, AvpType.BearerType, call.BearerType);
+        WriteOptional(ref writer, AvpType.PhysicalChannelId, call.PhysicalChannelId);
+        WriteOptional(ref writer, AvpType.CallingNumber, call.CallingNumber);
+        WriteOptional(ref writer, AvpType.CalledNumber, call.CalledNumber);
+        WriteOptional(ref writer, AvpType.SubAddress, call.SubAddress);
+        return Finish(ref writer, buffer);
+    }
+
+    /// <summary>Section 6.7.</summary>
+    public static byte[] Icrp(Session session, IRandomSource random)
+    {
+        Span<byte> buffer = stackalloc byte[128];
+        ControlMessageWriter writer = Start(buffer, MessageType.Icrp, session.Tunnel, random, session.PeerSessionId);
+        writer.WriteUInt16(AvpType.AssignedSessionId, session.LocalSessionId);
+        return Finish(ref writer, buffer);
+    }
+
+    /// <summary>Section 6.8.</summary>
+    public static byte[] Iccn(Session session, IRandomSource random)
+    {
+        Span<byte> buffer = stackalloc byte[MaximumSize];
+        ControlMessageWriter writer = Start(buffer, MessageType.Iccn, session.Tunnel, random, session.PeerSessionId);
+        IncomingCall call = session.Call;
+        writer.WriteUInt32(AvpType.TxConnectSpeed, call.TxConnectSpeed);
+        writer.WriteUInt32(AvpType.FramingType, session.Tunnel.FramingFor(call));
+        WriteOptional(ref writer, AvpType.RxConnectSpeed, call.RxConnectSpeed);
+        WriteOptional(ref writer, AvpType.PrivateGroupId, call.PrivateGroupId);
+        if (call.SequencingRequired)
+        {
+            writer.WriteEmpty(AvpType.SequencingRequired);
+        }
+
+        return Finish(ref writer, buffer);
+    }
+
+    /// <summary>Section 6.12. Never hidden, as StopCCN.</summary>
+    public static byte[] Cdn(ushort localSessionId, ushort peerSessionId, Disconnect why)
+    {
+        Span<byte> buffer = stackalloc byte[MaximumSize];
+        var writer = new ControlMessageWriter(buffer, MessageType.Cdn, peerSessionId);
+        writer.WriteResultCode(why.Result, why.Error, why.Message);
+        writer.WriteUInt16(AvpType.AssignedSessionId, localSessionId);
+        return Finish(ref writer, buffer);
+    }
+
+    private static ControlMessageWriter Start(
+        Span<byte> buffer, MessageType type, Tunnel tunnel, IRandomSource random, ushort peerSessionId = 0)
+    {
+        var writer = new ControlMessageWriter(buffer, type, peerSessionId);
+        if (tunnel.Settings is { HideAvps: true, Secret: { Length: > 0 } secret })
+        {
+            writer.EnableHiding(secret, random, AvpHidingScope.Everything);
+        }
+
+        return writer;
+    }
+
+    // Host Name first: it is never hidden, and leads the peer to the secret for what is.
+    private static void WriteStart(ref ControlMessageWriter writer, Tunnel tunnel)
+    {
+        TunnelSettings settings = tunnel.Settings;
+        Span<byte> version = stackalloc byte[2];
+        BinaryPrimitives.WriteUInt16BigEndian(version, ProtocolVersion);
+        writer.WriteBytes(AvpType.ProtocolVersion, version);
+        writer.WriteText(AvpType.HostName, settings.HostName);
+        writer.WriteUInt16(AvpType.ReceiveWindowSize, (ushort)settings.Channel.ReceiveWindow);
+        writer.WriteUInt32(AvpType.FramingCapabilities, settings.FramingCapabilities);
+        writer.WriteUInt16(AvpType.AssignedTunnelId, tunnel.LocalTunnelId);
+        WriteOptional(ref writer, AvpType.BearerCapabilities, settings.BearerCapabilities);
+        writer.WriteUInt16(AvpType.FirmwareRevision, settings.FirmwareRevision);
+        WriteOptional(ref writer, AvpType.VendorName, settings.VendorName.Length == 0 ? null : settings.VendorName);
+        if (tunnel.LocalChallenge is { } challenge)
+        {
+            writer.WriteBytes(AvpType.Challenge, challenge);
+        }
+    }
+
+    private static void WriteResponse(
+        ref ControlMessageWriter writer, MessageType carrier, Tunnel tunnel, ReadOnlySpan<byte> peerChallenge)
+    {
+        if (peerChallenge.IsEmpty)
+        {
+            return;
+        }
+
+        Span<byte> response = stackalloc byte[TunnelAuthentication.ResponseSize];
+        TunnelAuthentication.ComputeResponse(carrier, tunnel.Settings.Secret, peerChallenge, response);
+        writer.WriteBytes(AvpType.ChallengeResponse, response);
+    }
+
+    private static void WriteOptional(ref ControlMessageWriter writer, AvpType type, uint? value)
+    {
+        if (value is uint number)
+        {
+            writer.WriteUInt32(type, number);
+        }
+    }
+
+    private static void WriteOptional(ref ControlMessageWriter writer, AvpType type, string? value)
+    {
+        if (value is not null)
+        {
+            writer.WriteText(type, value.Length <= IncomingCall.TextLimit ? value : value[..IncomingCall.TextLimit]);
+        }
+    }
+
+    private static byte[] Finish(ref ControlMessageWriter writer, Span<byte> buffer) =>
+        Finish(buffer, writer.TryFinish(out int length) ? length : 0);
+
+    private static byte[] Finish(Span<byte> buffer, int length) => length > 0
+        ? buffer[..length].ToArray()
+        : throw new InvalidOperationException("A control message does not fit: a configured text is too long.");
+}

@@ -1,0 +1,233 @@
+using System.Diagnostics.CodeAnalysis;
+using Culvert.Core;
+using Culvert.L2tp.Wire;
+
+namespace Culvert.L2tp;
+
+/// <summary>
+/// All control connections that one shard serves, in both roles (RFC 2661). A pure engine: after every call into it, or into one of
+/// its tunnels or sessions, its owner takes what <see cref="TryNextEvent"/> and <see cref="TryTransmit"/> give, and reads
+/// <see cref="NextDeadline"/>.
+/// </summary>
+public sealed partial class L2tpEndpoint
+{
+    /// <summary>Room that <see cref="TryTransmit"/> wants, octets.</summary>
+    public const int MaximumMessageSize = ControlMessages.MaximumSize;
+
+    private const int MaximumDatagram = 65_535;
+
+    private readonly IPeerPolicy _policy;
+    private readonly ISessionIds _sessionIds;
+    private readonly TunnelDirectory _directory;
+    private readonly DeadlineHeap _deadlines = new();
+    private readonly Queue<Tunnel> _ready = new();
+    private readonly BoundedQueue<L2tpEvent> _events;
+    private readonly byte[] _scratch = new byte[MaximumDatagram];
+    private Timestamp _now;
+    private uint _serialNumber;
+    private int _sessionCount;
+    private int _sessionsBeingSetUp;
+
+    /// <param name="limits">What peers may make the endpoint hold.</param>
+    /// <param name="policy">Decides about every SCCRQ.</param>
+    /// <param name="sessionIds">Hands out local session IDs.</param>
+    /// <param name="random">Not predictable in a node: IDs and challenges come from it.</param>
+    /// <param name="tunnelIds">The tunnel IDs that belong to this shard; null for all.</param>
+    public L2tpEndpoint(
+        EndpointLimits limits, IPeerPolicy policy, ISessionIds sessionIds, IRandomSource random, TunnelIdSpace? tunnelIds = null)
+    {
+        Limits = limits;
+        Random = random;
+        _policy = policy;
+        _sessionIds = sessionIds;
+        _directory = new(limits, tunnelIds ?? TunnelIdSpace.All, random);
+        _replies = new(limits.MaxPendingReplies);
+        _serialNumber = random.NextUInt32() >> 1;
+
+        // A session tells at most three things, a tunnel two and its notices; all of them may happen in one call.
+        _events = new((4 * limits.MaxSessions) + (16 * limits.MaxTunnels));
+    }
+
+    public EndpointLimits Limits { get; }
+
+    public L2tpCounters Counters { get; } = new();
+
+    /// <summary>All tunnels, those that linger after their end included, in no order. Do not receive or advance while enumerating.</summary>
+    public IReadOnlyCollection<Tunnel> Tunnels => _directory.All;
+
+    /// <summary>Tunnels begun by peers and not completed.</summary>
+    public int HalfOpenCount => _directory.HalfOpenCount;
+
+    /// <summary>Tunnels that have ended and are remembered for a while.</summary>
+    public int LingeringCount => _directory.LingeringCount;
+
+    public int SessionCount => _sessionCount;
+
+    public int SessionsBeingSetUp => _sessionsBeingSetUp;
+
+    public Timestamp NextDeadline => _deadlines.Next;
+
+    internal IRandomSource Random { get; }
+
+    /// <summary>Where hidden AVPs are revealed; used by one message at a time.</summary>
+    internal Span<byte> Scratch => _scratch;
+
+    /// <summary>Takes a datagram with a control message (T bit). Whatever it holds, nothing is thrown.</summary>
+    public void Receive(in UdpPath path, ReadOnlySpan<byte> datagram, Timestamp now)
+    {
+        _now = now;
+        if (!L2tpHeader.TryRead(datagram, out L2tpHeader header))
+        {
+            Counters.Add(L2tpCounter.BadHeader);
+        }
+        else if (!header.IsControl)
+        {
+            Counters.Add(L2tpCounter.NotControl);
+        }
+        else
+        {
+            Counters.Add(L2tpCounter.MessagesReceived);
+            Route(path, header, datagram[..header.PayloadEnd], now);
+        }
+    }
+
+    /// <summary>Fires what is due.</summary>
+    public void Advance(Timestamp now)
+    {
+        _now = now;
+        while (_deadlines.TryTakeDue(now, out int id))
+        {
+            if (_directory.TryFind((ushort)id, out Tunnel? tunnel))
+            {
+                tunnel.Advance(now);
+                Touch(tunnel, now);
+            }
+        }
+    }
+
+    /// <summary>Writes the next datagram to send into <paramref name="buffer"/>, which has room for <see cref="MaximumMessageSize"/> octets.</summary>
+    public bool TryTransmit(Span<byte> buffer, out int length, out UdpPath path)
+    {
+        if (TryTransmitReply(buffer, out length, out path))
+        {
+            return true;
+        }
+
+        // One message per tunnel and turn: a tunnel with much to say does not hold up the others.
+        while (_ready.TryDequeue(out Tunnel? tunnel))
+        {
+            tunnel.IsQueued = false;
+            long repeated = tunnel.Retransmitted;
+            if (!tunnel.IsForgotten && tunnel.Channel.TryTransmit(buffer, _now, out length))
+            {
+                Counters.Add(L2tpCounter.MessagesSent);
+                Counters.Add(L2tpCounter.Retransmissions, tunnel.Retransmitted - repeated);
+                path = tunnel.Path;
+                Touch(tunnel, _now);
+                return true;
+            }
+        }
+
+        length = 0;
+        path = default;
+        return false;
+    }
+
+    public bool TryNextEvent(out L2tpEvent e) => _events.TryDequeue(out e);
+
+    /// <summary>Opens a tunnel to a peer: sends an SCCRQ (section 6.1). False when there is no room for another tunnel.</summary>
+    public bool TryConnect(in UdpPath path, TunnelSettings settings, Timestamp now, [NotNullWhen(true)] out Tunnel? tunnel)
+    {
+        _now = now;
+        if (!TryMake(path, settings, isStartedHere: true, now, out tunnel))
+        {
+            return false;
+        }
+
+        tunnel.Start(Random, now);
+        Touch(tunnel, now);
+        return true;
+    }
+
+    public bool TryFind(ushort localTunnelId, [NotNullWhen(true)] out Tunnel? tunnel) => _directory.TryFind(localTunnelId, out tunnel);
+
+    /// <summary>Closes every tunnel, as when a node stops. Done when no tunnel is left whose <see cref="Tunnel.IsEverythingAcknowledged"/> is false.</summary>
+    public void CloseAll(Disconnect why, Timestamp now)
+    {
+        foreach (Tunnel tunnel in _directory.All)
+        {
+            tunnel.Close(why, now);
+        }
+    }
+
+    /// <summary>Something about a tunnel changed: note its deadline, and whether it wants to send.</summary>
+    internal void Touch(Tunnel tunnel, Timestamp now)
+    {
+        _now = Timestamp.Max(_now, now);
+        if (tunnel.IsForgotten)
+        {
+            return;
+        }
+
+        _deadlines.Set(tunnel.LocalTunnelId, tunnel.NextDeadline);
+        if (!tunnel.IsQueued && tunnel.Channel.WantsToTransmit)
+        {
+            tunnel.IsQueued = true;
+            _ready.Enqueue(tunnel);
+        }
+    }
+
+    internal void Tell(in L2tpEvent e)
+    {
+        if (!_events.TryEnqueue(e))
+        {
+            Counters.Add(L2tpCounter.EventDropped);
+        }
+    }
+
+    internal uint NextSerialNumber()
+    {
+        _serialNumber = _serialNumber == uint.MaxValue ? 1 : _serialNumber + 1;
+        return _serialNumber;
+    }
+
+    internal bool TryReserveSession(Tunnel tunnel, out ushort localSessionId)
+    {
+        localSessionId = 0;
+        if (_sessionsBeingSetUp >= Limits.MaxHalfOpenSessions)
+        {
+            Counters.Add(L2tpCounter.HalfOpenSessionLimit);
+            return false;
+        }
+
+        if (_sessionCount >= Limits.MaxSessions || tunnel.SessionCount >= tunnel.Settings.MaxSessions ||
+            !_sessionIds.TryReserve(tunnel.LocalTunnelId, out localSessionId))
+        {
+            Counters.Add(L2tpCounter.SessionLimit);
+            return false;
+        }
+
+        _sessionCount++;
+        return true;
+    }
+
+    internal void ReleaseSession(Tunnel tunnel, ushort localSessionId)
+    {
+        _sessionCount--;
+        _sessionIds.Release(tunnel.LocalTunnelId, localSessionId);
+    }
+
+    internal void NoteSetUp(int change) => _sessionsBeingSetUp += change;
+
+    /// <summary>An ID for a refusal: nobody's, so that the peer cannot take it for a session that exists.</summary>
+    internal ushort UnusedSessionId(Tunnel tunnel)
+    {
+        ushort id = Random.NextUInt16();
+        while (id == 0 || tunnel.TryFindSession(id, out _))
+        {
+            id++;
+        }
+
+        return id;
+    }
+}

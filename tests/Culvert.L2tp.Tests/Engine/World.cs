@@ -1,0 +1,115 @@
+using Culvert.Core;
+using Culvert.Testing;
+
+namespace Culvert.L2tp.Tests.Engine;
+
+/// <summary>An endpoint with an address in a <see cref="World"/>. Accepts every call that it is offered.</summary>
+internal sealed class Node(IpAddress address, TunnelSettings settings, ulong seed, EndpointLimits? limits = null)
+{
+    public PeerEndpoint At { get; } = new(address, 1701);
+
+    public CheckedSessionIds SessionIds { get; } = new(seed);
+
+    public OnePolicy Policy { get; } = new(settings);
+
+    public L2tpEndpoint Endpoint => field ??= new(limits ?? EndpointLimits.Default, Policy, SessionIds, new SeededRandom(seed));
+
+    public List<L2tpEvent> Events { get; } = [];
+
+    public int Count(L2tpEventKind kind) => Events.Count(e => e.Kind == kind);
+
+    public L2tpEvent Last(L2tpEventKind kind) => Events.FindLast(e => e.Kind == kind);
+}
+
+/// <summary>Endpoints on one simulated network and one manual clock.</summary>
+internal sealed class World(ulong seed, LinkConditions? conditions = null)
+{
+    private readonly byte[] _buffer = new byte[L2tpEndpoint.MaximumMessageSize];
+    private readonly List<Node> _nodes = [];
+
+    public ManualClock Clock { get; } = new();
+
+    public SimulatedNetwork Network { get; } = new(seed, conditions);
+
+    public Timestamp Now => Clock.Now;
+
+    public Node Add(string address, TunnelSettings settings, EndpointLimits? limits = null)
+    {
+        var node = new Node(IpAddress.Parse(address), settings, seed + (ulong)_nodes.Count, limits);
+        _nodes.Add(node);
+        return node;
+    }
+
+    public Tunnel Connect(Node from, Node to, TunnelSettings settings)
+    {
+        Assert.True(from.Endpoint.TryConnect(new(default, to.At), settings, Now, out Tunnel? tunnel));
+        return tunnel;
+    }
+
+    /// <summary>Runs until <paramref name="done"/>, or fails after so many seconds of virtual time.</summary>
+    public void RunUntil(Func<bool> done, double seconds = 120)
+    {
+        Timestamp end = Now + TimeSpan.FromSeconds(seconds);
+        Drain();
+        while (!done())
+        {
+            Assert.True(Step(end), $"not done within {seconds} s; {string.Join(" | ", _nodes.SelectMany(node => node.Events))}");
+        }
+    }
+
+    public void Pass(double seconds)
+    {
+        Timestamp end = Now + TimeSpan.FromSeconds(seconds);
+        Drain();
+        while (Step(end))
+        {
+        }
+
+        Clock.JumpTo(end);
+    }
+
+    private bool Step(Timestamp end)
+    {
+        Timestamp next = _nodes.Aggregate(Network.NextDeadline, (at, node) => Timestamp.Min(at, node.Endpoint.NextDeadline));
+        if (next > end)
+        {
+            return false;
+        }
+
+        Clock.JumpTo(next);
+        while (Network.TryReceive(Now, out Delivery packet))
+        {
+            Node? node = _nodes.Find(candidate => candidate.At == packet.Destination);
+            node?.Endpoint.Receive(new(packet.Destination.Address, packet.Source), packet.Payload.Span, Now);
+            Drain();
+        }
+
+        foreach (Node node in _nodes)
+        {
+            node.Endpoint.Advance(Now);
+        }
+
+        Drain();
+        return true;
+    }
+
+    private void Drain()
+    {
+        foreach (Node node in _nodes)
+        {
+            while (node.Endpoint.TryNextEvent(out L2tpEvent e))
+            {
+                node.Events.Add(e);
+                if (e.Kind == L2tpEventKind.CallOffered)
+                {
+                    e.Session!.Accept(Now);
+                }
+            }
+
+            while (node.Endpoint.TryTransmit(_buffer, out int length, out UdpPath path))
+            {
+                Network.Send(node.At, path.Peer, _buffer.AsSpan(0, length), Now);
+            }
+        }
+    }
+}
