@@ -1,5 +1,4 @@
 using System.Net;
-using Culvert.Core;
 
 namespace Culvert.Core.Tests;
 

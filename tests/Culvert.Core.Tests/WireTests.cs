@@ -1,5 +1,3 @@
-using Culvert.Core;
-
 namespace Culvert.Core.Tests;
 
 public sealed class WireTests
