@@ -140,7 +140,7 @@ public sealed class CulvertPairTests
         await scenario.ServeFileAsync(scenario.MainNamespace);
         CulvertDial dial = await CulvertDial.StartAsync(
             scenario, scenario.OtherNamespace, host, "alice", "wonder", Secret, ["100.64.0.0/16"]);
-        await lns.HasSessionsAsync(1, TimeSpan.FromSeconds(15));
+        await lns.SessionsUpAsync(1, TimeSpan.FromSeconds(15));
         return (lns, dial);
     }
 

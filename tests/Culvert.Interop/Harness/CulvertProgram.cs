@@ -50,7 +50,12 @@ public sealed class CulvertServer
         _scenario.Note($"culvert close {what} {id}");
     }
 
-    /// <summary>Waits until the node has so many sessions in `show sessions`.</summary>
+    /// <summary>Waits until so many sessions are up.</summary>
+    public Task SessionsUpAsync(int count, TimeSpan limit) =>
+        Eventually.TrueAsync($"{count} sessions are up in 'show sessions'", limit, async () =>
+            (await ShowAsync("sessions")).Count(s => s.GetProperty("state").GetString() == "up") == count);
+
+    /// <summary>Waits until the node has so many sessions in `show sessions`, in whatever state.</summary>
     public Task HasSessionsAsync(int count, TimeSpan limit) =>
         Eventually.TrueAsync($"{count} sessions in 'show sessions'", limit, async () => (await ShowAsync("sessions")).Count == count);
 

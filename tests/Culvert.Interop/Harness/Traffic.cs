@@ -7,7 +7,7 @@ namespace Culvert.Interop.Harness;
 public static partial class Traffic
 {
     public const int HttpPort = 8080;
-    private const int FileSize = 3_000_000;
+    private const int FileSize = 1_000_000;
     private const string FileName = "blob";
 
     private static readonly TimeSpan TransferLimit = TimeSpan.FromSeconds(60);
