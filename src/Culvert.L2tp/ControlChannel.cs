@@ -3,54 +3,6 @@ using Culvert.L2tp.Wire;
 
 namespace Culvert.L2tp;
 
-/// <summary>What a received control message is to the channel.</summary>
-public enum ChannelVerdict : byte
-{
-    /// <summary>The next message in order: handle it now, then ask <see cref="ControlChannel.TryTakeHeld"/> for more.</summary>
-    Deliver,
-
-    /// <summary>A bare acknowledgement (ZLB): nothing to handle.</summary>
-    Acknowledgement,
-
-    /// <summary>Received before: it is acknowledged again and otherwise ignored.</summary>
-    Duplicate,
-
-    /// <summary>Ahead of a missing message: kept until that arrives.</summary>
-    Held,
-
-    /// <summary>Ahead of a missing message and not kept: outside the window, too long, or no room. The peer sends it again.</summary>
-    Dropped,
-}
-
-/// <summary>What <see cref="ControlChannel.Advance"/> asks of the owner.</summary>
-public enum ChannelAlarm : byte
-{
-    None,
-
-    /// <summary>The peer has been silent for the HELLO interval: send a HELLO (section 5.5).</summary>
-    HelloDue,
-
-    /// <summary>The peer acknowledges nothing any more: the tunnel must be cleared (section 5.8). See <see cref="ControlChannel.Failure"/>.</summary>
-    Exhausted,
-}
-
-/// <summary>The facts of a channel that gave up.</summary>
-/// <param name="Tries">Transmissions of the oldest unacknowledged message.</param>
-/// <param name="Since">When that message was sent first.</param>
-/// <param name="LastHeard">When anything at all last came from the peer.</param>
-/// <param name="LastNs">Ns of the last message received in order, or null when there was none.</param>
-/// <param name="GaveUp">When the channel gave up.</param>
-public readonly record struct ChannelFailure(int Tries, Timestamp Since, Timestamp LastHeard, ushort? LastNs, Timestamp GaveUp)
-{
-    public override string ToString()
-    {
-        string heard = LastNs is ushort ns ? $"last heard {Seconds(GaveUp - LastHeard)} ago, Ns {ns}" : "never heard";
-        return $"peer acknowledged nothing for {Seconds(GaveUp - Since)} ({Tries} tries); {heard}";
-    }
-
-    private static string Seconds(TimeSpan span) => $"{span.TotalSeconds:0.#} s";
-}
-
 /// <summary>
 /// The reliable control channel of one tunnel (RFC 2661 section 5.8 and Appendix A): takes whole control messages, numbers them,
 /// sends them within the peer's window and the congestion window, repeats them until acknowledged, and delivers the peer's
@@ -58,7 +10,9 @@ public readonly record struct ChannelFailure(int Tries, Timestamp Since, Timesta
 /// </summary>
 public sealed class ControlChannel
 {
-    /// <summary>Longest message that is kept when it comes too early, octets. Real ones are far shorter; longer ones are sent again.</summary>
+    /// <summary>
+    /// Longest message that is kept when it comes too early, octets. Real ones are far shorter; longer ones are sent again.
+    /// </summary>
     public const int HeldMessageLimit = 2048;
 
     private readonly ControlChannelSettings _settings;

@@ -52,7 +52,9 @@ public sealed partial class L2tpEndpoint
 
     public L2tpCounters Counters { get; } = new();
 
-    /// <summary>All tunnels, those that linger after their end included, in no order. Do not receive or advance while enumerating.</summary>
+    /// <summary>
+    /// All tunnels, those that linger after their end included, in no order. Do not receive or advance while enumerating.
+    /// </summary>
     public IReadOnlyCollection<Tunnel> Tunnels => _directory.All;
 
     /// <summary>Tunnels begun by peers and not completed.</summary>
@@ -105,7 +107,9 @@ public sealed partial class L2tpEndpoint
         }
     }
 
-    /// <summary>Writes the next datagram to send into <paramref name="buffer"/>, which has room for <see cref="MaximumMessageSize"/> octets.</summary>
+    /// <summary>
+    /// Writes the next datagram to send into <paramref name="buffer"/>, which has room for <see cref="MaximumMessageSize"/> octets.
+    /// </summary>
     public bool TryTransmit(Span<byte> buffer, out int length, out UdpPath path)
     {
         if (TryTransmitReply(buffer, out length, out path))
@@ -151,7 +155,10 @@ public sealed partial class L2tpEndpoint
 
     public bool TryFind(ushort localTunnelId, [NotNullWhen(true)] out Tunnel? tunnel) => _directory.TryFind(localTunnelId, out tunnel);
 
-    /// <summary>Closes every tunnel, as when a node stops. Done when no tunnel is left whose <see cref="Tunnel.IsEverythingAcknowledged"/> is false.</summary>
+    /// <summary>
+    /// Closes every tunnel, as when a node stops. Done when no tunnel is left whose <see cref="Tunnel.IsEverythingAcknowledged"/> is
+    /// false.
+    /// </summary>
     public void CloseAll(Disconnect why, Timestamp now)
     {
         foreach (Tunnel tunnel in _directory.All)

@@ -5,7 +5,9 @@ public enum L2tpEventKind : byte
     /// <summary>The tunnel can carry sessions.</summary>
     TunnelEstablished,
 
-    /// <summary>The tunnel has ended, and with it every session in it; <see cref="L2tpEvent.Disconnect"/> says why. The last event of a tunnel.</summary>
+    /// <summary>
+    /// The tunnel has ended, and with it every session in it; <see cref="L2tpEvent.Disconnect"/> says why. The last event of a tunnel.
+    /// </summary>
     TunnelClosed,
 
     /// <summary>A LAC offers a call: answer with <see cref="Session.Accept"/> or <see cref="Session.Refuse"/>.</summary>

@@ -12,7 +12,8 @@ public sealed partial class Tunnel
     private readonly L2tpEndpoint _endpoint;
     private uint _noticesGiven;
 
-    internal Tunnel(L2tpEndpoint endpoint, ushort localTunnelId, in UdpPath path, TunnelSettings settings, bool isStartedHere, Timestamp now)
+    internal Tunnel(
+        L2tpEndpoint endpoint, ushort localTunnelId, in UdpPath path, TunnelSettings settings, bool isStartedHere, Timestamp now)
     {
         _endpoint = endpoint;
         LocalTunnelId = localTunnelId;

@@ -7,15 +7,7 @@ namespace Culvert.L2tp;
 /// <summary>Sessions of a tunnel: incoming calls in both roles (RFC 2661 sections 5.2.1, 5.6 and 7.4).</summary>
 public sealed partial class Tunnel
 {
-    // Most tunnels of an LNS for clients carry one session, so nothing is kept for a tunnel without any.
-    private Dictionary<ushort, Session>? _sessions;
-    private Dictionary<ushort, Session>? _sessionsByPeerId;
-
-    // In the order of their deadlines, since all have the same patience; those that got established are skipped.
-    private Queue<Session>? _beingSetUp;
     private bool _placesCalls;
-
-    private Timestamp NextCallDeadline => _beingSetUp is { Count: > 0 } ? _beingSetUp.Peek().SetUpDeadline : Timestamp.Never;
 
     /// <summary>Moves a session along its table. A refusal's reason is <paramref name="why"/>.</summary>
     internal void Apply(Session session, SessionInput input, Disconnect? why, Timestamp now)
@@ -117,7 +109,8 @@ public sealed partial class Tunnel
             return;
         }
 
-        var session = new Session(this, localSessionId, peerSessionId, isPlacedHere: false, CallFacts.FromIcrq(message), SessionState.Offered);
+        IncomingCall call = CallFacts.FromIcrq(message);
+        var session = new Session(this, localSessionId, peerSessionId, isPlacedHere: false, call, SessionState.Offered);
         AddSession(session, now);
         _endpoint.Tell(new(L2tpEventKind.CallOffered, this, session));
     }
@@ -153,7 +146,8 @@ public sealed partial class Tunnel
         if (peerSessionId == 0 || _sessionsByPeerId?.ContainsKey(peerSessionId) == true)
         {
             string what = peerSessionId == 0 ? "Assigned Session ID 0" : "Assigned Session ID is in use";
-            Apply(session, SessionInput.IcrpNotAcceptable, Disconnect.OfSession(CdnResult.GeneralError, ErrorCode.VendorSpecific, what), now);
+            Disconnect why = Disconnect.OfSession(CdnResult.GeneralError, ErrorCode.VendorSpecific, what);
+            Apply(session, SessionInput.IcrpNotAcceptable, why, now);
             return;
         }
 
@@ -234,7 +228,8 @@ public sealed partial class Tunnel
         {
             Apply(session, SessionInput.LocalClose, why, now);
         }
-        else if (message.Type is MessageType.Icrq or MessageType.Ocrq && message.TryGetUInt16(AvpType.AssignedSessionId, out ushort assigned))
+        else if (message.Type is MessageType.Icrq or MessageType.Ocrq &&
+            message.TryGetUInt16(AvpType.AssignedSessionId, out ushort assigned))
         {
             SendCdn(_endpoint.UnusedSessionId(this), assigned, why, now);
         }
@@ -249,108 +244,6 @@ public sealed partial class Tunnel
         if (!TryFindSession(header.SessionId, out Session? session) || session.State != SessionState.Established)
         {
             Notice(L2tpNotice.EarlyStatusMessage);
-        }
-    }
-
-    private void AddSession(Session session, Timestamp now)
-    {
-        session.SetUpDeadline = now + Settings.CallTimeout;
-        (_sessions ??= []).Add(session.LocalSessionId, session);
-        if (session.PeerSessionId != 0)
-        {
-            (_sessionsByPeerId ??= []).Add(session.PeerSessionId, session);
-        }
-
-        _endpoint.NoteSetUp(1);
-        (_beingSetUp ??= new()).Enqueue(session);
-    }
-
-    private void OpenWaitingCalls(Timestamp now)
-    {
-        if (_sessions is null)
-        {
-            return;
-        }
-
-        foreach (Session session in _sessions.Values)
-        {
-            Apply(session, SessionInput.TunnelOpen, null, now);
-        }
-    }
-
-    private void Establish(Session session, Timestamp now)
-    {
-        _endpoint.NoteSetUp(-1);
-        session.State = SessionState.Established;
-        session.EstablishedAt = now;
-        ForgetSetUps();
-        Count(L2tpCounter.SessionsEstablished);
-        _endpoint.Tell(new(L2tpEventKind.SessionEstablished, this, session));
-    }
-
-    private void End(Session session, Disconnect why)
-    {
-        _sessions!.Remove(session.LocalSessionId);
-        if (session.PeerSessionId != 0)
-        {
-            _sessionsByPeerId?.Remove(session.PeerSessionId);
-        }
-
-        TellEnd(session, why);
-        ForgetSetUps();
-    }
-
-    /// <summary>Ends all sessions without a word to the peer, whom a StopCCN tells everything (section 5.7).</summary>
-    private void EndAllSessions(Disconnect why)
-    {
-        Dictionary<ushort, Session>? sessions = _sessions;
-        _sessions = null;
-        _sessionsByPeerId = null;
-        _beingSetUp = null;
-        if (sessions is null)
-        {
-            return;
-        }
-
-        foreach (Session session in sessions.Values)
-        {
-            TellEnd(session, why);
-        }
-    }
-
-    private void TellEnd(Session session, Disconnect why)
-    {
-        if (session.IsBeingSetUp)
-        {
-            _endpoint.NoteSetUp(-1);
-        }
-
-        session.State = SessionState.Idle;
-        _endpoint.ReleaseSession(this, session.LocalSessionId);
-        Count(L2tpCounter.SessionsClosed);
-        _endpoint.Tell(new(L2tpEventKind.SessionClosed, this, session, why));
-    }
-
-    private void ExpireCalls(Timestamp now)
-    {
-        while (_beingSetUp is { Count: > 0 } queue && queue.Peek().SetUpDeadline <= now)
-        {
-            Session session = queue.Peek();
-            Disconnect why = Disconnect.OfSession(CdnResult.NotEstablishedInTime, $"in state {session.State}").AsTimeout();
-            Apply(session, session.State == SessionState.Offered ? SessionInput.IcrqNotAcceptable : SessionInput.LocalClose, why, now);
-        }
-    }
-
-    private void ForgetSetUps()
-    {
-        while (_beingSetUp is { Count: > 0 } queue && !queue.Peek().IsBeingSetUp)
-        {
-            queue.Dequeue();
-        }
-
-        if (_beingSetUp is { Count: 0 })
-        {
-            _beingSetUp = null;
         }
     }
 

@@ -212,7 +212,7 @@ public sealed partial class Tunnel
         // A peer that lets tens of thousands of messages pile up is not to be helped, and a lost message would break the promise.
         if (Ended is null)
         {
-            CleanUp(Disconnect.OfTunnel(StopCcnResult.GeneralError, ErrorCode.InsufficientResources, "too many messages wait for the peer"));
+            CleanUp(Disconnect.OfTunnel(StopCcnResult.GeneralError, ErrorCode.InsufficientResources, "too many messages wait"));
             ForgetSoon(now);
         }
 

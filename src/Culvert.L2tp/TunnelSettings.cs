@@ -22,7 +22,9 @@ public enum PathChange : byte
     /// <summary>Drop them and give notice once (section 8.1: addresses and ports stay static).</summary>
     Ignore,
 
-    /// <summary>Take the new address and port over. For clients behind a NAT that forgets; anybody who guesses the ID can divert the tunnel.</summary>
+    /// <summary>
+    /// Take the new address and port over. For clients behind a NAT that forgets; anybody who guesses the ID can divert the tunnel.
+    /// </summary>
     Follow,
 }
 
@@ -62,7 +64,9 @@ public sealed record TunnelSettings
     /// <summary>Our Framing Capabilities: bit 0 synchronous, bit 1 asynchronous.</summary>
     public uint FramingCapabilities { get; init; } = 3;
 
-    /// <summary>Our Bearer Capabilities: bit 0 digital, bit 1 analog; null sends none, as a node that places no outgoing calls may.</summary>
+    /// <summary>
+    /// Our Bearer Capabilities: bit 0 digital, bit 1 analog; null sends none, as a node that places no outgoing calls may.
+    /// </summary>
     public uint? BearerCapabilities { get; init; }
 
     /// <summary>Timers and windows of the control channel.</summary>
@@ -87,7 +91,9 @@ public sealed record TunnelSettings
 
     public PathChange OnPathChange { get; init; } = PathChange.Ignore;
 
-    /// <summary>D-Link DIR-300: control messages keep Tunnel ID 0 after set-up. Taken for the peer's only tunnel on that address and port.</summary>
+    /// <summary>
+    /// D-Link DIR-300: control messages keep Tunnel ID 0 after set-up. Taken for the peer's only tunnel on that address and port.
+    /// </summary>
     public bool AcceptTunnelIdZero { get; init; }
 
     /// <summary>

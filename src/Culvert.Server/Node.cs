@@ -142,7 +142,7 @@ public sealed class Node : IAsyncDisposable
         var paths = new PathMtu(_netlink);
         var access = new AccessNode(_configuration.Settings, sessions, routes, paths, random);
         int largestPacket = Math.Max(_configuration.Interface.Mtu ?? LnsInterface.UsualMtu, LnsInterface.UsualMtu);
-        OpenListeners(Forwarder.Headroom + largestPacket);
+        OpenListeners(Shard.LargestDatagram(largestPacket));
         _shard = new Shard([.. _listeners], forwarder, access, paths, largestPacket, OnEvent);
         if (_configuration.Listen.Count > 0)
         {

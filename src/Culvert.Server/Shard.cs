@@ -1,5 +1,6 @@
 using Culvert.Core;
 using Culvert.Dataplane;
+using Culvert.L2tp;
 using Culvert.Linux;
 using Culvert.Subscribers;
 
@@ -19,7 +20,6 @@ internal sealed class Shard : IDisposable
     /// <summary>Packets from one TUN in one turn, so that a flood in one direction does not starve the other.</summary>
     private const int TunTurn = 64;
 
-    private const int DatagramSize = 2048;
     private const int DatagramsPerTurn = 64;
 
     /// <summary>Fragments of one packet (64 KiB) with their headers.</summary>
@@ -37,7 +37,7 @@ internal sealed class Shard : IDisposable
     private readonly byte[] _tunBuffer;
     private readonly byte[] _reply = new byte[Forwarder.ReplyCapacity];
     private readonly byte[] _scratch = new byte[ScratchSize];
-    private readonly byte[] _control = new byte[DatagramSize];
+    private readonly byte[] _control = new byte[L2tpEndpoint.MaximumMessageSize];
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Thread _thread;
     private TunDevice? _sharedTun;
@@ -51,7 +51,7 @@ internal sealed class Shard : IDisposable
         _access = access;
         _paths = paths;
         _onEvent = onEvent;
-        _incoming = new ReceiveBatch(DatagramsPerTurn, Math.Max(DatagramSize, largestPacket + Forwarder.Headroom));
+        _incoming = new ReceiveBatch(DatagramsPerTurn, LargestDatagram(largestPacket));
         _tunBuffer = new byte[Forwarder.Headroom + largestPacket];
         Mailbox = new Mailbox(_wake);
         _poller.Add(_wake.Descriptor, WakeToken);
@@ -71,6 +71,9 @@ internal sealed class Shard : IDisposable
 
     /// <summary>Ends when the loop does; faulted when it ended by an error in our own code.</summary>
     public Task Ended => _ended.Task;
+
+    /// <summary>What must fit into one datagram, in octets: a packet with its headers, or a control message.</summary>
+    public static int LargestDatagram(int largestPacket) => Math.Max(largestPacket + Forwarder.Headroom, L2tpEndpoint.MaximumMessageSize);
 
     public void Start() => _thread.Start();
 

@@ -53,7 +53,10 @@ internal sealed class World(ulong seed, LinkConditions? conditions = null)
         Drain();
         while (!done())
         {
-            Assert.True(Step(end), $"not done within {seconds} s; {string.Join(" | ", _nodes.SelectMany(node => node.Events))}");
+            if (!Step(end))
+            {
+                Assert.Fail($"not done within {seconds} s; {string.Join(" | ", _nodes.SelectMany(node => node.Events))}");
+            }
         }
     }
 
