@@ -148,7 +148,8 @@ public sealed partial class Tunnel
 
     private void CleanUp(Disconnect why)
     {
-        bool isTold = State == TunnelState.Established || IsStartedHere || why.Origin == DisconnectOrigin.Local;
+        // A half-open tunnel that only timed out may be a spoofed SCCRQ: that is counted, not told.
+        bool isTold = State == TunnelState.Established || IsStartedHere || why.Origin != DisconnectOrigin.Timeout;
         State = TunnelState.Idle;
         Ended = why;
         LocalChallenge = null;

@@ -35,6 +35,9 @@ internal sealed partial class NodeLog(ILogger logger)
             case NodeEventKind.AuthenticationFailed:
                 AuthenticationFailed(e.Subscriber!.Key, e.Subscriber.Tunnel.Path.Peer, e.Text);
                 break;
+            case NodeEventKind.PeerRefused:
+                Warning(e.Text);
+                break;
             case NodeEventKind.Notice:
                 Notice(e.Tunnel!.LocalTunnelId, e.Tunnel.Path.Peer, e.Text);
                 break;

@@ -21,12 +21,18 @@ public sealed class AccessNode
     /// <summary>How often it is noticed that a session carries data: often enough that HELLOs and echoes stay away from busy peers.</summary>
     private static readonly TimeSpan ActivityInterval = TimeSpan.FromSeconds(15);
 
+    /// <summary>Refusals told in a second: an operator needs a few to see who it is, and a flood must not fill the log.</summary>
+    private const int RefusalsToldPerSecond = 5;
+
     private readonly L2tpEndpoint _l2tp;
     private readonly AccessPolicy _policy;
     private readonly LnsRole _lns;
     private readonly DialRole _dials;
     private readonly SubscriberSet _subscribers = new();
     private readonly Queue<Subscriber> _closing = new();
+    private Timestamp _refusalsSince;
+    private int _refusals;
+    private Timestamp _now;
     private readonly BoundedQueue<NodeEvent> _events = new(MostEvents);
 
     /// <param name="settings">What the operator decided.</param>
@@ -37,7 +43,7 @@ public sealed class AccessNode
     public AccessNode(NodeSettings settings, SessionTable sessions, RouteTable routes, IPathMtu paths, IRandomSource random)
     {
         Random = random;
-        _policy = new AccessPolicy(settings);
+        _policy = new AccessPolicy(settings, TellRefusal);
         Plane = new Plane(sessions, routes, paths);
         _lns = new LnsRole(this, _policy);
         _dials = new DialRole(this);
@@ -82,6 +88,7 @@ public sealed class AccessNode
     /// <summary>A datagram with the T bit set.</summary>
     public void ReceiveControl(in UdpPath path, ReadOnlySpan<byte> datagram, Timestamp now)
     {
+        _now = now;
         _l2tp.Receive(path, datagram, now);
         HandleL2tpEvents(now);
     }
@@ -167,7 +174,7 @@ public sealed class AccessNode
 
     public void StopDial(Dial dial, string reason, Timestamp now)
     {
-        _dials.Stop(dial, reason, now);
+        _dials.Stop(dial, reason, Disconnects.TunnelClosed(reason), now);
         HandleL2tpEvents(now);
     }
 
@@ -238,7 +245,7 @@ public sealed class AccessNode
     {
         foreach (Dial dial in _dials.Dials.ToArray())
         {
-            _dials.Stop(dial, reason, now);
+            _dials.Stop(dial, reason, Disconnects.ShuttingDown(reason), now);
         }
 
         _l2tp.CloseAll(Disconnects.ShuttingDown(reason), now);
@@ -272,6 +279,25 @@ public sealed class AccessNode
     {
         subscriber.EndReason ??= reason;
         _closing.Enqueue(subscriber);
+    }
+
+    private void TellRefusal(PeerEndpoint peer, string hostName)
+    {
+        if (_now - _refusalsSince >= TimeSpan.FromSeconds(1))
+        {
+            if (_refusals > RefusalsToldPerSecond)
+            {
+                Tell(NodeEventKind.PeerRefused, $"{_refusals - RefusalsToldPerSecond} more SCCRQs were refused in that second", null);
+            }
+
+            _refusalsSince = _now;
+            _refusals = 0;
+        }
+
+        if (++_refusals <= RefusalsToldPerSecond)
+        {
+            Tell(NodeEventKind.PeerRefused, $"tunnel from {peer} refused: no entry of 'peers' fits host name '{hostName}'", null);
+        }
     }
 
     private void Close(Subscriber subscriber, string reason, Timestamp now)

@@ -36,7 +36,7 @@ internal sealed class DialRole(AccessNode node) : ISessionRole
     }
 
     /// <summary>Takes a dial away for good: what it holds is closed, and it is not dialled again.</summary>
-    public void Stop(Dial dial, string reason, Timestamp now)
+    public void Stop(Dial dial, string reason, Disconnect why, Timestamp now)
     {
         dial.State = DialState.Ended;
         _deadlines.Remove(dial.Index);
@@ -46,7 +46,7 @@ internal sealed class DialRole(AccessNode node) : ISessionRole
             subscriber.EndReason = reason;
         }
 
-        dial.Tunnel?.Close(Disconnects.TunnelClosed(reason), now);
+        dial.Tunnel?.Close(why, now);
     }
 
     public void Resolved(Dial dial, IReadOnlyList<PeerEndpoint> candidates, string problem, Timestamp now)

@@ -9,6 +9,9 @@ public enum NodeEventKind : byte
     /// <summary>Every tunnel ends with this; <see cref="NodeEvent.Text"/> is the reason.</summary>
     TunnelDown,
 
+    /// <summary>No rule fits a peer that wanted to open a tunnel.</summary>
+    PeerRefused,
+
     /// <summary>The session has its addresses and forwards.</summary>
     SessionUp,
 
