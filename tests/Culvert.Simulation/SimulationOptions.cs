@@ -36,6 +36,9 @@ public sealed record SimulationOptions
     /// <summary>A LAC damages a part of what it sends.</summary>
     public double Misbehaviour { get; init; }
 
+    /// <summary>The lines have a wrong password, so that they never come up: to see that a failure is seen.</summary>
+    public bool IsSabotaged { get; init; }
+
     public bool HasSecret { get; init; }
 
     public bool HidesAvps { get; init; }

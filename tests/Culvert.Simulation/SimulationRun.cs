@@ -210,7 +210,7 @@ public sealed class SimulationRun
         _concentrators.Add(lac);
         for (int line = 0; line < Options.LinesEach; line++)
         {
-            lac.PlaceCall($"line{(index * Options.LinesEach) + line}", Password);
+            lac.PlaceCall($"line{(index * Options.LinesEach) + line}", Options.IsSabotaged ? "wrong" : Password);
         }
     }
 
