@@ -174,8 +174,9 @@ internal sealed class DialRole(AccessNode node) : ISessionRole
 
         dial.Subscriber = null;
         dial.LastProblem = reason;
-        // One call is all that such a tunnel is for. Its end brings the next attempt.
-        dial.Tunnel?.Close(Disconnects.TunnelClosed("its only session has ended"), now);
+        // One call is all that such a tunnel is for. Its end brings the next attempt. The StopCCN overtakes a CDN that is not sent
+        // yet, so it is what tells the peer why.
+        dial.Tunnel?.Close(Disconnects.TunnelClosed($"its only session has ended: {reason}"), now);
     }
 
     private static Dial? DialOf(Subscriber subscriber) => subscriber.Tunnel.Owner as Dial;

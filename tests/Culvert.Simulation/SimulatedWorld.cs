@@ -40,11 +40,17 @@ public sealed class SimulatedWorld(ulong seed, LinkConditions? conditions = null
     /// <summary>Chance that a packet arrives damaged. UDP's checksum catches most of that in life; a NAT with a bug does not.</summary>
     public double Corruption { get; set; }
 
+    /// <summary>An end of which this share of packets arrives damaged, whatever the network does to the others.</summary>
+    public (IpAddress Source, double Chance) Misbehaviour { get; set; }
+
     /// <summary>Packets that were damaged.</summary>
     public long Corrupted { get; private set; }
 
     /// <summary>Called after every step, when no end has anything left to take or to send.</summary>
     public Action? AfterStep { get; set; }
+
+    /// <summary>Called when an end has taken its events and is about to send: the moment at which its queues are fullest.</summary>
+    public Action<SimulatedEnd>? BeforeTransmit { get; set; }
 
     /// <summary>Sees every packet as it is sent; false loses it.</summary>
     public Func<Delivery, bool>? Filter { get; set; }
@@ -83,6 +89,7 @@ public sealed class SimulatedWorld(ulong seed, LinkConditions? conditions = null
     public void EndFaults()
     {
         Corruption = 0;
+        Misbehaviour = default;
         Network.Conditions = LinkConditions.Perfect;
         _cut.Clear();
         foreach ((IpAddress source, IpAddress destination) in _clogged.Keys.ToArray())
@@ -103,7 +110,8 @@ public sealed class SimulatedWorld(ulong seed, LinkConditions? conditions = null
             return;
         }
 
-        if (Corruption > 0 && Random.NextUInt32() / 4294967296.0 < Corruption)
+        double damage = Misbehaviour.Source == source.Address ? Misbehaviour.Chance : Corruption;
+        if (damage > 0 && Random.NextUInt32() / 4294967296.0 < damage)
         {
             Corrupted++;
             octets = new Mutator(Random.NextUInt32()).Mutate(octets);
@@ -138,6 +146,7 @@ public sealed class SimulatedWorld(ulong seed, LinkConditions? conditions = null
         do
         {
             isBusy = end.TakeEvents(this, local);
+            BeforeTransmit?.Invoke(end);
             while (end.TryTransmit(_buffer, local, out int length, out UdpPath path))
             {
                 isBusy = true;

@@ -148,7 +148,7 @@ public sealed class AddressTests
 
         lines.Lac.RenewLink(0, "bob", NodePair.Password, lines.World.Now);
         lines.World.Settle(lines.Lac);
-        Assert.True(lines.World.RunUntil(() => session is { IsUp: true, UserName: "bob" }, 30), lines.World.Trace.ToString());
+        Assert.True(lines.World.RunUntil(() => session is { IsUp: true, UserName: "bob" } && lines.Lac.UpCount == 1, 30), lines.World.Trace.ToString());
         Assert.NotEqual(Fixed, session.PeerAddress);
         Assert.Equal(session.PeerAddress, lines.Lac.Lines[0].Link!.LocalAddress);
         Assert.Equal(1, lines.Lns.Routes.Count);

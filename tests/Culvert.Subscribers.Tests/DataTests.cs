@@ -84,6 +84,8 @@ public sealed class DataTests
         int before = session.Mtu;
         pair.Lns.PathMtu.Octets = 1400;
         pair.Lns.Access.OnPathMtuChanged(NodePair.ClientAt.Address);
-        Assert.Equal(before - 100, session.Mtu);
+        Assert.InRange(session.Mtu, before - 100, before - 98);
+        Assert.True(pair.Lns.Sessions.TryGet(session.Key, out SessionForwarding forwarding));
+        Assert.Equal(session.Mtu, forwarding.Mtu);
     }
 }
