@@ -1,10 +1,13 @@
+using System.Globalization;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Culvert.Server.Captures;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -13,9 +16,13 @@ namespace Culvert.Server.Control;
 /// <summary>
 /// The control API: HTTP and JSON on a Unix socket, whose file permissions (owner and group) are the access control.
 /// GET v1/tunnels, sessions, pools, counters; POST v1/close/tunnel|session|user, v1/reload.
+/// GET v1/capture streams pcapng; POST v1/capture/ID/stop ends it properly.
 /// </summary>
 internal sealed class ControlApi : IAsyncDisposable
 {
+    /// <summary>Header of the answer to GET v1/capture: the ID to stop it by.</summary>
+    public const string CaptureIdHeader = "Culvert-Capture";
+
     private const int LargestRequest = 1 << 20;
     private const int MostConnections = 64;
 
@@ -91,7 +98,38 @@ internal sealed class ControlApi : IAsyncDisposable
             };
             await (answer is null ? Refuse(http, "close takes tunnel, session or user") : Answer(http, answer, ControlJson.Default.CloseAnswer));
         }));
+        MapCapture(web, node);
         web.MapPost("/v1/reload", (RequestDelegate)(async http => await Answer(http, await node.Reload(), ControlJson.Default.ReloadAnswer)));
+    }
+
+    private static void MapCapture(WebApplication web, INodeControl node)
+    {
+        var captures = new CaptureSet();
+        web.MapGet("/v1/capture", (RequestDelegate)(async http =>
+        {
+            LiveCapture capture = await node.StartCapture(CaptureRequest.Parse(http.Request.Query));
+            int id = captures.Add(capture);
+            try
+            {
+                http.Response.ContentType = "application/x-pcapng";
+                http.Response.Headers[CaptureIdHeader] = id.ToString(CultureInfo.InvariantCulture);
+
+                // A reader that pauses loses packets, which are counted, and not the whole capture.
+                http.Features.GetRequiredFeature<IHttpMinResponseDataRateFeature>().MinDataRate = null;
+                await capture.Run(http.Response.BodyWriter, http.RequestAborted);
+            }
+            catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+            {
+                http.Abort();
+            }
+            finally
+            {
+                captures.Remove(id);
+            }
+        }));
+        web.MapPost("/v1/capture/{id}/stop", (RequestDelegate)(http => captures.Stop((string?)http.Request.RouteValues["id"])
+            ? Answer(http, new CloseAnswer(1, []), ControlJson.Default.CloseAnswer)
+            : Refuse(http, "no such capture runs")));
     }
 
     private static Task Answer<T>(HttpContext http, T value, JsonTypeInfo<T> type)
