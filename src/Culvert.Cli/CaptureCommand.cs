@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Culvert.Capture;
 
 namespace Culvert.Cli;
@@ -96,7 +97,7 @@ internal static class CaptureCommand
         await termination.Requested;
         try
         {
-            await client.Post($"v1/capture/{capture.Id}/stop", [], CancellationToken.None);
+            await client.Post($"v1/capture/{capture.Id}/stop", new JsonObject(), CancellationToken.None);
         }
         catch (Failure failure)
         {

@@ -1,7 +1,6 @@
 using System.IO.Pipelines;
 using Culvert.Capture;
 using Culvert.Core;
-using Culvert.Dataplane;
 using Culvert.Linux;
 
 namespace Culvert.Server.Captures;
