@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Culvert.Core;
 using Culvert.L2tp.Wire;
@@ -29,6 +30,9 @@ public sealed class PacketPrinter(PacketStyle style)
     private const int MaximumComment = 256;
     private const long NanosecondsPerMicrosecond = 1000;
     private const long MicrosecondsPerDay = 86_400_000_000;
+
+    // For terminals and programs, not for web pages: a plus may stay a plus. What is unprintable is escaped already.
+    private static readonly JsonWriterOptions JsonOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly ArrayBufferWriter<byte> _json = new();
     private readonly StringBuilder _part = new();
@@ -107,7 +111,7 @@ public sealed class PacketPrinter(PacketStyle style)
     private void AppendJson(StringBuilder text, in DissectedPacket packet)
     {
         _json.ResetWrittenCount();
-        using (var writer = new Utf8JsonWriter(_json))
+        using (var writer = new Utf8JsonWriter(_json, JsonOptions))
         {
             writer.WriteStartObject();
             _part.Clear().Append(packet.At.Nanoseconds / 1_000_000_000).Append('.').Append($"{packet.At.Nanoseconds % 1_000_000_000:d9}");

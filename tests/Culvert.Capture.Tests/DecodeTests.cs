@@ -17,7 +17,7 @@ public sealed class DecodeTests
         (string text, CaptureReader reader, CaptureDecoder decoder) = Captures.Decode(
             File.ReadAllBytes(Captures.VectorPath("xl2tpd-xl2tpd-pap.pcap")), style);
         Assert.Null(reader.Problem);
-        Assert.True(decoder.PrintedCount > 50, decoder.Summary(reader));
+        Assert.Equal("49 of 49 frames shown", decoder.Summary(reader));
         if (Environment.GetEnvironmentVariable(Update) is { Length: > 0 } folder)
         {
             File.WriteAllText(Path.Combine(folder, snapshot), text);

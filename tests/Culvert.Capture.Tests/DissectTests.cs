@@ -1,4 +1,3 @@
-using Culvert.Core;
 using Culvert.Testing;
 
 namespace Culvert.Capture.Tests;

@@ -187,7 +187,7 @@ public sealed class FileTests
 
     private static string Tshark(params string[] arguments)
     {
-        var start = new ProcessStartInfo("tshark", arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("tshark", arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         Process process;
         try
         {
