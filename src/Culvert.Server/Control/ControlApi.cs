@@ -108,29 +108,40 @@ internal sealed class ControlApi : IAsyncDisposable
         var captures = new CaptureSet();
         web.MapGet("/v1/capture", (RequestDelegate)(async http =>
         {
-            LiveCapture capture = await node.StartCapture(CaptureRequest.Parse(http.Request.Query));
-            int id = captures.Add(capture);
             try
             {
-                http.Response.ContentType = "application/x-pcapng";
-                http.Response.Headers[CaptureIdHeader] = id.ToString(CultureInfo.InvariantCulture);
-
-                // A reader that pauses loses packets, which are counted, and not the whole capture.
-                http.Features.GetRequiredFeature<IHttpMinResponseDataRateFeature>().MinDataRate = null;
-                await capture.Run(http.Response.BodyWriter, http.RequestAborted);
+                await Stream(http, await node.StartCapture(CaptureRequest.Parse(http.Request.Query)), captures);
             }
-            catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+            catch (NodeException refusal)
             {
-                http.Abort();
-            }
-            finally
-            {
-                captures.Remove(id);
+                await Refuse(http, refusal.Message);
             }
         }));
         web.MapPost("/v1/capture/{id}/stop", (RequestDelegate)(http => captures.Stop((string?)http.Request.RouteValues["id"])
             ? Answer(http, new CloseAnswer(1, []), ControlJson.Default.CloseAnswer)
             : Refuse(http, "no such capture runs")));
+    }
+
+    private static async Task Stream(HttpContext http, LiveCapture capture, CaptureSet captures)
+    {
+        int id = captures.Add(capture);
+        try
+        {
+            http.Response.ContentType = "application/x-pcapng";
+            http.Response.Headers[CaptureIdHeader] = id.ToString(CultureInfo.InvariantCulture);
+
+            // A reader that pauses loses packets, which are counted, and not the whole capture.
+            http.Features.GetRequiredFeature<IHttpMinResponseDataRateFeature>().MinDataRate = null;
+            await capture.Run(http.Response.BodyWriter, http.RequestAborted);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            http.Abort();
+        }
+        finally
+        {
+            captures.Remove(id);
+        }
     }
 
     private static Task Answer<T>(HttpContext http, T value, JsonTypeInfo<T> type)
