@@ -8,6 +8,8 @@ namespace Culvert.Cli;
 /// <summary>Talks to a running node through the Unix socket of its control API.</summary>
 internal sealed class ControlClient : IDisposable
 {
+    private const string CaptureIdHeader = "Culvert-Capture";
+
     private readonly string _socketPath;
     private readonly HttpClient _http;
 
@@ -32,13 +34,41 @@ internal sealed class ControlClient : IDisposable
                 new Uri(path, UriKind.Relative), new StringContent(body.ToJsonString(), System.Text.Encoding.UTF8, "application/json"), cancel),
             cancel);
 
+    /// <summary>Starts a capture; its content comes as it is captured.</summary>
+    public async Task<CaptureStream> OpenCapture(string path)
+    {
+        HttpResponseMessage? response = null;
+        try
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(path, UriKind.Relative));
+            response = await Send(() => _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead));
+            if (!response.IsSuccessStatusCode)
+            {
+                _ = await ReadAnswer(response, CancellationToken.None);
+            }
+
+            string id = response.Headers.TryGetValues(CaptureIdHeader, out IEnumerable<string>? ids) ? ids.First() : "";
+            return new CaptureStream(response, await response.Content.ReadAsStreamAsync(), id);
+        }
+        catch
+        {
+            response?.Dispose();
+            throw;
+        }
+    }
+
     public void Dispose() => _http.Dispose();
 
     private async Task<JsonElement> Ask(Func<Task<HttpResponseMessage>> request, CancellationToken cancel)
     {
+        using HttpResponseMessage response = await Send(request);
+        return await ReadAnswer(response, cancel);
+    }
+
+    private async Task<JsonElement> ReadAnswer(HttpResponseMessage response, CancellationToken cancel)
+    {
         try
         {
-            using HttpResponseMessage response = await request();
             string body = await response.Content.ReadAsStringAsync(cancel);
             using var document = JsonDocument.Parse(body.Length == 0 ? "{}" : body);
             if (response.IsSuccessStatusCode)
@@ -48,6 +78,22 @@ internal sealed class ControlClient : IDisposable
 
             string reason = document.RootElement.TryGetProperty("error", out JsonElement error) ? error.ToString() : $"HTTP {(int)response.StatusCode}";
             throw new Failure(reason);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new Failure($"the node at {_socketPath} broke off: {e.Message}");
+        }
+        catch (JsonException e)
+        {
+            throw new Failure($"the node at {_socketPath} answered something that is not JSON: {e.Message}");
+        }
+    }
+
+    private async Task<HttpResponseMessage> Send(Func<Task<HttpResponseMessage>> request)
+    {
+        try
+        {
+            return await request();
         }
         catch (HttpRequestException e) when (e.InnerException is SocketException socket)
         {
@@ -60,10 +106,6 @@ internal sealed class ControlClient : IDisposable
         catch (HttpRequestException e)
         {
             throw new Failure($"the node at {_socketPath} broke off: {e.Message}");
-        }
-        catch (JsonException e)
-        {
-            throw new Failure($"the node at {_socketPath} answered something that is not JSON: {e.Message}");
         }
     }
 
@@ -81,4 +123,10 @@ internal sealed class ControlClient : IDisposable
             throw;
         }
     }
+}
+
+/// <summary>A capture that comes from a node, and the ID to stop it by.</summary>
+internal sealed record CaptureStream(HttpResponseMessage Response, Stream Content, string Id) : IDisposable
+{
+    public void Dispose() => Response.Dispose();
 }

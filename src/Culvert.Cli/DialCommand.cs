@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text;
 using Culvert.Core;
 using Culvert.Server;
 using Culvert.Server.Configuration;
@@ -32,7 +31,7 @@ internal static class DialCommand
         };
         command.SetAction((parsed, _) => Failure.Guard(() =>
         {
-            string? secret = parsed.GetValue(secretFile) is { } file ? ReadSecret(file) : null;
+            string? secret = parsed.GetValue(secretFile) is { } file ? SecretFile.Read(file) : null;
             if (parsed.GetValue(hide) && secret is null)
             {
                 throw new Failure("--hide-avps needs --secret-file");
@@ -43,7 +42,7 @@ internal static class DialCommand
                 Name = "dial",
                 Lns = parsed.GetRequiredValue(hosts),
                 User = parsed.GetRequiredValue(user),
-                Password = ReadSecret(parsed.GetRequiredValue(passwordFile)),
+                Password = SecretFile.Read(parsed.GetRequiredValue(passwordFile)),
                 Secret = secret is null ? null : new Secret(secret),
                 HideAvps = parsed.GetValue(hide),
                 Interface = parsed.GetValue(name),
@@ -96,17 +95,4 @@ internal static class DialCommand
     private static IpPrefix ParseRoute(string text) => IpPrefix.TryParse(text, out IpPrefix prefix)
         ? prefix
         : throw new Failure($"--route {text}: not a network such as 198.51.100.0/24 (no bits may be set behind the prefix length)");
-
-    private static string ReadSecret(string file)
-    {
-        try
-        {
-            string secret = File.ReadAllText(file, Encoding.UTF8).TrimEnd('\r', '\n');
-            return secret.Length > 0 ? secret : throw new Failure($"{file} is empty");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new Failure($"cannot read {file}: {e.Message}");
-        }
-    }
 }

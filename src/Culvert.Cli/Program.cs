@@ -9,6 +9,8 @@ var root = new RootCommand("Culvert: an L2TP network server, access concentrator
     CloseCommand.Create(),
     ReloadCommand.Create(),
     CheckCommand.Create(),
+    DecodeCommand.Create(),
+    CaptureCommand.Create(),
 };
 
 ParseResult parsed = root.Parse(args);

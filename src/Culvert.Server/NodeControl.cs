@@ -3,6 +3,7 @@ using Culvert.Core;
 using Culvert.Dataplane;
 using Culvert.L2tp;
 using Culvert.Linux;
+using Culvert.Server.Captures;
 using Culvert.Server.Configuration;
 using Culvert.Server.Control;
 using Culvert.Subscribers;
@@ -44,7 +45,7 @@ internal sealed class NodeControl(Node node, Shard shard) : INodeControl
         ids, id => ushort.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out ushort tunnel) && shard.Access.CloseTunnel(tunnel, reason, MonotonicClock.Now) ? 1 : 0);
 
     public Task<CloseAnswer> CloseSessions(IReadOnlyList<string> ids, string reason) => CloseEach(
-        ids, id => TryParseKey(id, out SessionKey key) && shard.Access.CloseSession(key, reason, MonotonicClock.Now) ? 1 : 0);
+        ids, id => SessionNames.TryParse(id, out SessionKey key) && shard.Access.CloseSession(key, reason, MonotonicClock.Now) ? 1 : 0);
 
     public Task<CloseAnswer> CloseUsers(IReadOnlyList<string> names, string reason) =>
         CloseEach(names, name => shard.Access.CloseUser(name, reason, MonotonicClock.Now));
@@ -54,6 +55,8 @@ internal sealed class NodeControl(Node node, Shard shard) : INodeControl
         NodeConfiguration next = await node.ReadConfigurationAgain();
         return new ReloadAnswer(await shard.Mailbox.Ask(() => node.Reload(next)));
     }
+
+    public Task<LiveCapture> StartCapture(CaptureRequest request) => LiveCapture.Start(request, shard);
 
     private Task<CloseAnswer> CloseEach(IReadOnlyList<string> ids, Func<string, int> close) => shard.Mailbox.Ask(() =>
     {
@@ -71,21 +74,6 @@ internal sealed class NodeControl(Node node, Shard shard) : INodeControl
 
         return new CloseAnswer(closed, unknown);
     });
-
-    private static bool TryParseKey(string text, out SessionKey key)
-    {
-        int slash = text.IndexOf('/');
-        key = default;
-        if (slash < 0
-            || !ushort.TryParse(text.AsSpan(0, slash), NumberStyles.None, CultureInfo.InvariantCulture, out ushort tunnel)
-            || !ushort.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort session))
-        {
-            return false;
-        }
-
-        key = new SessionKey(tunnel, session);
-        return true;
-    }
 
     private static double SecondsSince(Timestamp at) => at == Timestamp.Never ? 0 : Math.Round((MonotonicClock.Now - at).TotalSeconds, 3);
 

@@ -1,5 +1,6 @@
 using Culvert.Core;
 using Culvert.Dataplane;
+using Culvert.Server.Captures;
 
 namespace Culvert.Server;
 
@@ -7,11 +8,13 @@ namespace Culvert.Server;
 /// The data plane's way out: frames are copied into the batch of the socket that serves their path. A copy of 1,500 octets costs
 /// far less than what the kernel does with it afterwards, and leaves the TUN's buffer free for the next packet at once.
 /// </summary>
-internal ref struct OutgoingFrames(Listener[] listeners, Span<byte> buffer, Span<byte> scratch) : IFrameSink
+internal ref struct OutgoingFrames(Listener[] listeners, Span<byte> buffer, Span<byte> scratch, CaptureTap[]? taps, Timestamp now) : IFrameSink
 {
     private readonly Listener[] _listeners = listeners;
     private readonly Span<byte> _buffer = buffer;
     private readonly Span<byte> _scratch = scratch;
+    private readonly CaptureTap[]? _taps = taps;
+    private readonly Timestamp _now = now;
 
     public readonly bool TryAddInPlace(int offset, int length, in UdpPath path) => TrySend(_buffer.Slice(offset, length), path);
 
@@ -37,10 +40,23 @@ internal ref struct OutgoingFrames(Listener[] listeners, Span<byte> buffer, Span
             {
                 frame.CopyTo(listener.Outgoing.Reserve());
                 listener.Outgoing.Commit(frame.Length, path);
+                if (_taps is not null)
+                {
+                    Tap(frame, path, listener.Socket.LocalPort);
+                }
+
                 return true;
             }
         }
 
         return false;
+    }
+
+    private readonly void Tap(ReadOnlySpan<byte> frame, in UdpPath path, ushort localPort)
+    {
+        foreach (CaptureTap tap in _taps!)
+        {
+            tap.Tap(frame, path, localPort, isSent: true, _now);
+        }
     }
 }

@@ -2,6 +2,7 @@ using Culvert.Core;
 using Culvert.Dataplane;
 using Culvert.L2tp;
 using Culvert.Linux;
+using Culvert.Server.Captures;
 using Culvert.Subscribers;
 
 namespace Culvert.Server;
@@ -22,6 +23,9 @@ internal sealed class Shard : IDisposable
 
     private const int DatagramsPerTurn = 64;
 
+    /// <summary>Each holds some 8 MB; more than an operator looks at side by side.</summary>
+    private const int MaximumTaps = 4;
+
     /// <summary>Fragments of one packet (64 KiB) with their headers.</summary>
     private const int ScratchSize = 1 << 17;
 
@@ -41,6 +45,9 @@ internal sealed class Shard : IDisposable
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Thread _thread;
     private TunDevice? _sharedTun;
+
+    // Null unless somebody captures: that is all it costs then.
+    private CaptureTap[]? _taps;
     private Timestamp _stopAt = Timestamp.Never;
     private bool _isStopping;
 
@@ -75,7 +82,30 @@ internal sealed class Shard : IDisposable
     /// <summary>What must fit into one datagram, in octets: a packet with its headers, or a control message.</summary>
     public static int LargestDatagram(int largestPacket) => Math.Max(largestPacket + Forwarder.Headroom, L2tpEndpoint.MaximumMessageSize);
 
+    /// <summary>Octets of the largest datagram that this shard takes in or sends.</summary>
+    public int DatagramSize => _incoming.BufferSize;
+
     public void Start() => _thread.Start();
+
+    /// <summary>On the shard's thread: datagrams are copied to this capture from now on.</summary>
+    /// <exception cref="NodeException">Too many captures run.</exception>
+    public void AddTap(CaptureTap tap)
+    {
+        if (_taps?.Length >= MaximumTaps)
+        {
+            throw new NodeException($"{MaximumTaps} captures run already; end one of them first");
+        }
+
+        _taps = [.. _taps ?? [], tap];
+    }
+
+    /// <summary>On the shard's thread.</summary>
+    public bool RemoveTap(CaptureTap tap)
+    {
+        int before = _taps?.Length ?? 0;
+        _taps = before > 1 ? [.. _taps!.Where(t => t != tap)] : _taps?[0] == tap ? null : _taps;
+        return before != (_taps?.Length ?? 0);
+    }
 
     /// <summary>On the shard's thread, or before it starts: packets of this TUN are forwarded from now on.</summary>
     /// <param name="tun">The device.</param>
@@ -178,6 +208,11 @@ internal sealed class Shard : IDisposable
         while (_access.TryNextEvent(out NodeEvent e))
         {
             _onEvent(e);
+            foreach (CaptureTap tap in _taps ?? [])
+            {
+                tap.OnEvent(e);
+            }
+
             more = true;
         }
 
@@ -204,11 +239,24 @@ internal sealed class Shard : IDisposable
         {
             if (!_incoming.IsTruncated(i))
             {
+                if (_taps is not null)
+                {
+                    TapReceived(_taps, _incoming.Datagram(i), _incoming.Path(i), listener.Socket.LocalPort, now);
+                }
+
                 Handle(_incoming.Datagram(i), _incoming.Path(i), now);
             }
         }
 
         return count == _incoming.Capacity;
+    }
+
+    private static void TapReceived(CaptureTap[] taps, ReadOnlySpan<byte> datagram, in UdpPath path, ushort localPort, Timestamp now)
+    {
+        foreach (CaptureTap tap in taps)
+        {
+            tap.Tap(datagram, path, localPort, isSent: false, now);
+        }
     }
 
     private void Handle(Span<byte> datagram, in UdpPath path, Timestamp now)
@@ -253,7 +301,7 @@ internal sealed class Shard : IDisposable
                 return false;
             }
 
-            var frames = new OutgoingFrames(_listeners, _tunBuffer, _scratch);
+            var frames = new OutgoingFrames(_listeners, _tunBuffer, _scratch, _taps, now);
             Encapsulation sent = port.Dial is null
                 ? _forwarder.Encapsulate(_tunBuffer, Forwarder.Headroom, length, _reply, now, ref frames)
                 : _forwarder.EncapsulateTo(session, _tunBuffer, Forwarder.Headroom, length, _reply, now, ref frames);
@@ -270,7 +318,7 @@ internal sealed class Shard : IDisposable
     {
         while (_access.TryTransmit(_control, now, out int length, out UdpPath path))
         {
-            var frames = new OutgoingFrames(_listeners, _control, _scratch);
+            var frames = new OutgoingFrames(_listeners, _control, _scratch, _taps, now);
             _ = frames.TryAddInPlace(0, length, path);
         }
     }

@@ -13,11 +13,16 @@ public static class PppPrinter
     /// <summary>Octets shown of data that has no better form.</summary>
     private const int HexLimit = 32;
 
+    private const string Separator = ", ";
+
     private static readonly string[] ChapCodes = ["Challenge", "Response", "Success", "Failure"];
     private static readonly string[] PapCodes = ["Auth-Request", "Auth-Ack", "Auth-Nak"];
 
     /// <summary>Appends a line (without its end) for <paramref name="frame"/>, in any form that L2TP may carry.</summary>
-    public static void Print(StringBuilder target, ReadOnlySpan<byte> frame)
+    public static void Print(StringBuilder target, ReadOnlySpan<byte> frame) => Print(target, frame, Separator);
+
+    /// <summary>As above, with <paramref name="separator"/> in front of each option: a line feed and spaces give each its own line.</summary>
+    public static void Print(StringBuilder target, ReadOnlySpan<byte> frame, string separator)
     {
         if (!PppFrame.TryRead(frame, out PppProtocol protocol, out ReadOnlySpan<byte> information))
         {
@@ -38,13 +43,13 @@ public static class PppPrinter
                 PrintEap(target, information);
                 break;
             case PppProtocol.Lcp:
-                PrintControl(target, protocol, "LCP", information);
+                PrintControl(target, protocol, "LCP", information, separator);
                 break;
             case PppProtocol.Ipcp or PppProtocol.Ipv6cp or PppProtocol.CompressionControl or PppProtocol.EncryptionControl
                 or PppProtocol.MplsControl or PppProtocol.BridgingControl or PppProtocol.CiscoDiscoveryControl
                 or PppProtocol.CallbackControl or PppProtocol.IpxControl or PppProtocol.AppleTalkControl or PppProtocol.NetBiosControl
                 or PppProtocol.BandwidthAllocationControl:
-                PrintControl(target, protocol, NameOf(protocol), information);
+                PrintControl(target, protocol, NameOf(protocol), information, separator);
                 break;
             default:
                 _ = target.Append($"{NameOf(protocol)}, length {information.Length}");
@@ -103,7 +108,7 @@ public static class PppPrinter
         };
     }
 
-    private static void PrintControl(StringBuilder target, PppProtocol protocol, string name, ReadOnlySpan<byte> information)
+    private static void PrintControl(StringBuilder target, PppProtocol protocol, string name, ReadOnlySpan<byte> information, string separator)
     {
         if (!TryHeader(target, name, information, out ControlPacket packet))
         {
@@ -114,7 +119,7 @@ public static class PppPrinter
         switch (packet.Code)
         {
             case ControlCode.ConfigureRequest or ControlCode.ConfigureAck or ControlCode.ConfigureNak or ControlCode.ConfigureReject:
-                PrintOptions(target, protocol, packet.Data);
+                PrintOptions(target.Append(packet.Data.IsEmpty ? string.Empty : separator), protocol, packet.Data, separator);
                 break;
             case ControlCode.TerminateRequest or ControlCode.TerminateAck when !packet.Data.IsEmpty:
                 AppendQuoted(target, packet.Data);
@@ -154,18 +159,21 @@ public static class PppPrinter
         }
     }
 
-    private static void PrintOptions(StringBuilder target, PppProtocol protocol, ReadOnlySpan<byte> options)
+    /// <summary>Options by themselves, as an L2TP proxy LCP AVP carries them, with <paramref name="separator"/> between them.</summary>
+    public static void PrintOptions(StringBuilder target, PppProtocol protocol, ReadOnlySpan<byte> options, string separator = Separator)
     {
         var list = new PppOptionList(options);
+        string before = string.Empty;
         while (list.MoveNext())
         {
-            _ = target.Append(", ");
+            _ = target.Append(before);
             PrintOption(target, protocol, list.Current);
+            before = separator;
         }
 
         if (!list.Rest.IsEmpty)
         {
-            _ = target.Append(", malformed option ");
+            _ = target.Append(before).Append("malformed option ");
             AppendHex(target, list.Rest);
         }
     }

@@ -1,10 +1,14 @@
+using System.Globalization;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Culvert.Server.Captures;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -13,9 +17,13 @@ namespace Culvert.Server.Control;
 /// <summary>
 /// The control API: HTTP and JSON on a Unix socket, whose file permissions (owner and group) are the access control.
 /// GET v1/tunnels, sessions, pools, counters; POST v1/close/tunnel|session|user, v1/reload.
+/// GET v1/capture streams pcapng; POST v1/capture/ID/stop ends it properly.
 /// </summary>
 internal sealed class ControlApi : IAsyncDisposable
 {
+    /// <summary>Header of the answer to GET v1/capture: the ID to stop it by.</summary>
+    public const string CaptureIdHeader = "Culvert-Capture";
+
     private const int LargestRequest = 1 << 20;
     private const int MostConnections = 64;
 
@@ -73,6 +81,7 @@ internal sealed class ControlApi : IAsyncDisposable
         Get(web, "/v1/pools", async http => await Answer(http, await node.Pools(), ControlJson.Default.IReadOnlyListPoolRow));
         Get(web, "/v1/counters", async http => await Answer(http, await node.Counters(), ControlJson.Default.IReadOnlyListCounterRow));
         Post(web, "/v1/close/{kind}", http => Close(http, node));
+        MapCapture(web, node);
         Post(web, "/v1/reload", async http => await Answer(http, await node.Reload(), ControlJson.Default.ReloadAnswer));
     }
 
@@ -115,6 +124,37 @@ internal sealed class ControlApi : IAsyncDisposable
             _ => null,
         };
         await (answer is null ? Refuse(http, "close takes tunnel, session or user") : Answer(http, answer, ControlJson.Default.CloseAnswer));
+    }
+
+    private static void MapCapture(WebApplication web, INodeControl node)
+    {
+        var captures = new CaptureSet();
+        Get(web, "/v1/capture", async http => await Stream(http, await node.StartCapture(CaptureRequest.Parse(http.Request.Query)), captures));
+        Post(web, "/v1/capture/{id}/stop", http => captures.Stop((string?)http.Request.RouteValues["id"])
+            ? Answer(http, new CloseAnswer(1, []), ControlJson.Default.CloseAnswer)
+            : Refuse(http, "no such capture runs"));
+    }
+
+    private static async Task Stream(HttpContext http, LiveCapture capture, CaptureSet captures)
+    {
+        int id = captures.Add(capture);
+        try
+        {
+            http.Response.ContentType = "application/x-pcapng";
+            http.Response.Headers[CaptureIdHeader] = id.ToString(CultureInfo.InvariantCulture);
+
+            // A reader that pauses loses packets, which are counted, and not the whole capture.
+            http.Features.GetRequiredFeature<IHttpMinResponseDataRateFeature>().MinDataRate = null;
+            await capture.Run(http.Response.BodyWriter, http.RequestAborted);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            http.Abort();
+        }
+        finally
+        {
+            captures.Remove(id);
+        }
     }
 
     private static Task Answer<T>(HttpContext http, T value, JsonTypeInfo<T> type)

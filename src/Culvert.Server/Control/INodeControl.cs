@@ -1,3 +1,5 @@
+using Culvert.Server.Captures;
+
 namespace Culvert.Server.Control;
 
 /// <summary>What the control API asks of a node. Calls come from any thread and are carried out on the shards.</summary>
@@ -16,6 +18,9 @@ internal interface INodeControl
     Task<CloseAnswer> CloseSessions(IReadOnlyList<string> ids, string reason);
 
     Task<CloseAnswer> CloseUsers(IReadOnlyList<string> names, string reason);
+
+    /// <exception cref="NodeException">There is nothing of that name, or too many captures run.</exception>
+    Task<LiveCapture> StartCapture(CaptureRequest request);
 
     /// <exception cref="NodeException">The file has errors; nothing was changed.</exception>
     Task<ReloadAnswer> Reload();
