@@ -91,7 +91,7 @@ public enum L2tpCounter : byte
     /// <summary>Tunnels that gave up because the peer acknowledged nothing.</summary>
     RetriesExhausted,
 
-    /// <summary>WEN and SLI messages: acknowledged, and nothing done.</summary>
+    /// <summary>WEN and SLI for no session, or of the wrong role, or without their AVP: acknowledged, and nothing done.</summary>
     StatusMessagesIgnored,
 }
 

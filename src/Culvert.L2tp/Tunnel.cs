@@ -151,7 +151,7 @@ public sealed partial class Tunnel
         AddSession(session, now);
         if (State == TunnelState.Established)
         {
-            Apply(session, SessionInput.TunnelOpen, null, now);
+            OpenCall(session, now);
         }
 
         _endpoint.Touch(this, now);

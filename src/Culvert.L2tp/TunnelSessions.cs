@@ -35,9 +35,10 @@ public sealed partial class Tunnel
             return;
         }
 
-        foreach (Session session in _sessions.Values)
+        // A call that the peer cannot place leaves the table.
+        foreach (Session session in (Session[])[.. _sessions.Values])
         {
-            Apply(session, SessionInput.TunnelOpen, null, now);
+            OpenCall(session, now);
         }
     }
 
@@ -100,7 +101,7 @@ public sealed partial class Tunnel
         {
             Session session = queue.Peek();
             Disconnect why = Disconnect.OfSession(CdnResult.NotEstablishedInTime, $"in state {session.State}").AsTimeout();
-            Apply(session, session.State == SessionState.Offered ? SessionInput.IcrqNotAcceptable : SessionInput.LocalClose, why, now);
+            Apply(session, SessionInput.LocalClose, why, now);
         }
     }
 
