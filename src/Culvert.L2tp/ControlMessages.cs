@@ -12,6 +12,12 @@ internal static class ControlMessages
 
     private const ushort ProtocolVersion = 0x0100;
 
+    // The Message Type is the value of the first AVP.
+    private const int TypeAt = L2tpHeader.ControlSize + Avp.HeaderSize;
+
+    /// <summary>The type of a message that was composed here.</summary>
+    public static MessageType TypeOf(ReadOnlySpan<byte> message) => (MessageType)BinaryPrimitives.ReadUInt16BigEndian(message[TypeAt..]);
+
     /// <summary>Section 6.1.</summary>
     public static byte[] Sccrq(Tunnel tunnel, IRandomSource random)
     {

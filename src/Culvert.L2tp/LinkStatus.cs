@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Culvert.L2tp.Wire;
 
 namespace Culvert.L2tp;
 

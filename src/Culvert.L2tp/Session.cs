@@ -8,6 +8,8 @@ namespace Culvert.L2tp;
 /// </summary>
 public sealed class Session
 {
+    private HistoryRing _history;
+
     internal Session(Tunnel tunnel, ushort localSessionId, ushort peerSessionId, bool isPlacedHere, IncomingCall call, SessionState state)
     {
         Tunnel = tunnel;
@@ -16,6 +18,7 @@ public sealed class Session
         IsPlacedHere = isPlacedHere;
         Call = call;
         State = state;
+        _history = new(tunnel.StartedAt);
     }
 
     public Tunnel Tunnel { get; }
@@ -50,6 +53,12 @@ public sealed class Session
 
     /// <summary>When data could flow first; <see cref="Timestamp.Never"/> before that.</summary>
     public Timestamp EstablishedAt { get; internal set; } = Timestamp.Never;
+
+    /// <summary>Why the session has ended; null while it has not.</summary>
+    public Disconnect? Ended { get; internal set; }
+
+    /// <summary>The last control messages and states of this session.</summary>
+    public History History => new(_history, isSession: true);
 
     /// <summary>A place for the owner's own state.</summary>
     public object? Owner { get; set; }
@@ -103,7 +112,7 @@ public sealed class Session
             return false;
         }
 
-        Tunnel.SendStatus(Tunnel.ComposeSli(this, accm), now);
+        Tunnel.SendStatus(this, Tunnel.ComposeSli(this, accm), now);
         return true;
     }
 
@@ -118,7 +127,7 @@ public sealed class Session
             return false;
         }
 
-        Tunnel.SendStatus(Tunnel.ComposeWen(this, errors), now);
+        Tunnel.SendStatus(this, Tunnel.ComposeWen(this, errors), now);
         return true;
     }
 
@@ -139,6 +148,11 @@ public sealed class Session
             Tunnel.Apply(this, SessionInput.LocalClose, why, now);
         }
     }
+
+    internal void Record(in HistoryEntry entry) => _history.Add(entry, HistoryRing.SessionCapacity);
+
+    internal void RecordState(Timestamp now) =>
+        _history.NoteState((byte)State, LocalSessionId, now, HistoryRing.SessionCapacity);
 
     private SessionInput Offer(SessionInput incoming, SessionInput outgoing) =>
         Direction == CallDirection.Incoming ? incoming : outgoing;

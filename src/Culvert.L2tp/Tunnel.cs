@@ -22,6 +22,7 @@ public sealed partial class Tunnel
         IsStartedHere = isStartedHere;
         StartedAt = now;
         Channel = new(settings.Channel, now);
+        _history = new(now);
     }
 
     public TunnelState State { get; private set; }

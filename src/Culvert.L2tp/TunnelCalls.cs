@@ -13,6 +13,7 @@ public sealed partial class Tunnel
     /// <summary>Moves a session along its table. A refusal's reason is <paramref name="why"/>.</summary>
     internal void Apply(Session session, SessionInput input, Disconnect? why, Timestamp now)
     {
+        _endpoint.NoteTime(now);
         if (!session.Table.TryFind(session.State, input, out Transition<SessionState, SessionInput, SessionAction> transition))
         {
             Count(L2tpCounter.UnexpectedMessage);
@@ -23,23 +24,24 @@ public sealed partial class Tunnel
         {
             case SessionAction.SendIcrq:
                 session.State = transition.Next;
-                Send(ControlMessages.Icrq(session, _endpoint.Random), now);
+                Send(ControlMessages.Icrq(session, _endpoint.Random), now, session);
                 break;
             case SessionAction.SendIcrp:
                 session.State = transition.Next;
-                Send(ControlMessages.Icrp(session, _endpoint.Random), now);
+                Send(ControlMessages.Icrp(session, _endpoint.Random), now, session);
                 break;
             case SessionAction.SendOcrq:
                 session.State = transition.Next;
-                Send(ControlMessages.Ocrq(session, session.OutgoingCall!, _endpoint.Random), now);
+                Send(ControlMessages.Ocrq(session, session.OutgoingCall!, _endpoint.Random), now, session);
                 break;
             case SessionAction.SendOcrp:
                 session.State = transition.Next;
-                Send(ControlMessages.Ocrp(session, _endpoint.Random), now);
+                Send(ControlMessages.Ocrp(session, _endpoint.Random), now, session);
                 break;
             case SessionAction.SendIccn or SessionAction.SendOccn:
-                bool isIccn = transition.Action == SessionAction.SendIccn;
-                if (Send(isIccn ? ControlMessages.Iccn(session, _endpoint.Random) : ControlMessages.Occn(session, _endpoint.Random), now))
+                byte[] connected = transition.Action == SessionAction.SendIccn
+                    ? ControlMessages.Iccn(session, _endpoint.Random) : ControlMessages.Occn(session, _endpoint.Random);
+                if (Send(connected, now, session))
                 {
                     Establish(session, now);
                 }
@@ -52,7 +54,7 @@ public sealed partial class Tunnel
                 Establish(session, now);
                 break;
             case SessionAction.SendCdn:
-                if (SendCdn(session.LocalSessionId, session.PeerSessionId, why!, now))
+                if (SendCdn(session.LocalSessionId, session.PeerSessionId, why!, now, session))
                 {
                     End(session, why!);
                 }
@@ -61,6 +63,11 @@ public sealed partial class Tunnel
             default:
                 End(session, why!);
                 break;
+        }
+
+        if (session.Ended is null)
+        {
+            session.RecordState(now);
         }
 
         _endpoint.Touch(this, now);
@@ -128,6 +135,7 @@ public sealed partial class Tunnel
             OutgoingCall = asked,
         };
         AddSession(session, now);
+        RecordRequest(session);
         _endpoint.Tell(new(isOutgoing ? L2tpEventKind.OutgoingCallRequested : L2tpEventKind.CallOffered, this, session));
     }
 
@@ -254,8 +262,11 @@ public sealed partial class Tunnel
         }
     }
 
-    private bool SendCdn(ushort localSessionId, ushort peerSessionId, Disconnect why, Timestamp now) =>
-        Send(ControlMessages.Cdn(localSessionId, peerSessionId, Settings.RefuseWithGeneralError ? why.AsGeneralError() : why), now);
+    private bool SendCdn(ushort localSessionId, ushort peerSessionId, Disconnect why, Timestamp now, Session? session = null)
+    {
+        Disconnect said = Settings.RefuseWithGeneralError ? why.AsGeneralError() : why;
+        return Send(ControlMessages.Cdn(localSessionId, peerSessionId, said), now, session, said);
+    }
 
     // The tables of incoming calls do not mention the messages of outgoing ones, nor the other way round; either ends the session.
     private void ApplyWrongState(Session session, SessionInput input, MessageType type, Timestamp now)

@@ -6,9 +6,10 @@ namespace Culvert.L2tp;
 /// <summary>WEN and SLI: what the ends of an established session tell each other about its line (RFC 2661 sections 6.13 and 6.14).</summary>
 public sealed partial class Tunnel
 {
-    internal void SendStatus(byte[] message, Timestamp now)
+    internal void SendStatus(Session session, byte[] message, Timestamp now)
     {
-        Send(message, now);
+        _endpoint.NoteTime(now);
+        Send(message, now, session);
         _endpoint.Touch(this, now);
     }
 

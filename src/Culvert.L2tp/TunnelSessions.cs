@@ -90,6 +90,9 @@ public sealed partial class Tunnel
         }
 
         session.State = SessionState.Idle;
+        session.Ended = why;
+        session.RecordState(_endpoint.Now);
+        _endpoint.Remember(this, session, why);
         _endpoint.ReleaseSession(this, session.LocalSessionId);
         Count(L2tpCounter.SessionsClosed);
         _endpoint.Tell(new(L2tpEventKind.SessionClosed, this, session, why));
