@@ -38,15 +38,21 @@ public enum ChannelAlarm : byte
 /// <summary>The facts of a channel that gave up.</summary>
 /// <param name="Tries">Transmissions of the oldest unacknowledged message.</param>
 /// <param name="Since">When that message was sent first.</param>
-/// <param name="LastHeard">When anything at all last came from the peer.</param>
+/// <param name="LastControl">When a control message, a bare acknowledgement included, last came from the peer.</param>
+/// <param name="LastData">When data last came from the peer.</param>
 /// <param name="LastNs">Ns of the last message received in order, or null when there was none.</param>
 /// <param name="GaveUp">When the channel gave up.</param>
-public readonly record struct ChannelFailure(int Tries, Timestamp Since, Timestamp LastHeard, ushort? LastNs, Timestamp GaveUp)
+public readonly record struct ChannelFailure(
+    int Tries, Timestamp Since, Timestamp LastControl, Timestamp LastData, ushort? LastNs, Timestamp GaveUp)
 {
-    public override string ToString()
+    public override string ToString() => Describe("peer");
+
+    /// <summary>In words: "peer 192.0.2.7 acknowledged nothing for 31 s (6 tries); last heard Ns 12, 45 s ago; data ...".</summary>
+    public string Describe(string peer)
     {
-        string heard = LastNs is ushort ns ? $"last heard {Seconds(GaveUp - LastHeard)} ago, Ns {ns}" : "never heard";
-        return $"peer acknowledged nothing for {Seconds(GaveUp - Since)} ({Tries} tries); {heard}";
+        string heard = LastNs is ushort ns ? $"last heard Ns {ns}, {Seconds(GaveUp - LastControl)} ago" : "never heard a message";
+        string data = LastData > LastControl ? $"; data still arrived until {Seconds(GaveUp - LastData)} ago" : string.Empty;
+        return $"{peer} acknowledged nothing for {Seconds(GaveUp - Since)} ({Tries} tries); {heard}{data}";
     }
 
     private static string Seconds(TimeSpan span) => $"{span.TotalSeconds:0.#} s";

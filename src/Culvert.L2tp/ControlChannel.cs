@@ -37,7 +37,7 @@ public sealed class ControlChannel
         _congestion = new(ControlChannelSettings.DefaultPeerWindow);
         PeerWindow = ControlChannelSettings.DefaultPeerWindow;
         MaxRetransmits = settings.MaxRetransmits;
-        LastHeard = now;
+        LastControl = now;
         RestartHelloTimer(now);
     }
 
@@ -75,7 +75,14 @@ public sealed class ControlChannel
 
     public long Retransmitted { get; private set; }
 
-    public Timestamp LastHeard { get; private set; }
+    /// <summary>When anything at all last came from the peer; at first, when the channel was made.</summary>
+    public Timestamp LastHeard => Timestamp.Max(LastControl, LastData);
+
+    /// <summary>When a control message last came.</summary>
+    public Timestamp LastControl { get; private set; }
+
+    /// <summary>When the owner last noted data; <see cref="Timestamp.Zero"/> before.</summary>
+    public Timestamp LastData { get; private set; }
 
     public ChannelFailure? Failure { get; private set; }
 
@@ -120,7 +127,8 @@ public sealed class ControlChannel
     /// <param name="now">The time.</param>
     public ChannelVerdict Receive(in L2tpHeader header, ReadOnlySpan<byte> message, Timestamp now)
     {
-        NoteHeard(now);
+        LastControl = now;
+        RestartHelloTimer(now);
         HandleAcknowledgement(header.Nr, now);
         if (header.IsZeroLengthBody)
         {
@@ -161,7 +169,7 @@ public sealed class ControlChannel
     /// <summary>Data came from the peer: it lives (section 5.5 counts data and control alike).</summary>
     public void NoteHeard(Timestamp now)
     {
-        LastHeard = now;
+        LastData = now;
         RestartHelloTimer(now);
     }
 
@@ -271,7 +279,7 @@ public sealed class ControlChannel
         if (_retransmits >= MaxRetransmits && !IsIgnoredHello(now))
         {
             ushort? lastNs = _everReceived ? (ushort)(Nr - 1) : null;
-            Failure = new(_retransmits + 1, _firstSent, LastHeard, lastNs, now);
+            Failure = new(_retransmits + 1, _firstSent, LastControl, LastData, lastNs, now);
             _retransmitAt = Timestamp.Never;
             return ChannelAlarm.Exhausted;
         }

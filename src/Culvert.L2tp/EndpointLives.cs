@@ -16,6 +16,12 @@ public sealed partial class L2tpEndpoint
 
     internal void MovePath(Tunnel tunnel, in UdpPath path) => _directory.Move(tunnel, path);
 
+    internal void NoteTime(Timestamp now) => _now = Timestamp.Max(_now, now);
+
+    /// <summary>Keeps what explains an end, for a while.</summary>
+    internal void Remember(Tunnel tunnel, Session? session, Disconnect why) =>
+        (session is null ? _endedTunnels : _endedSessions).Add(new(tunnel, session, why, _now));
+
     internal void NoteEnded(Tunnel tunnel)
     {
         Counters.Add(L2tpCounter.TunnelsClosed);

@@ -23,6 +23,8 @@ public sealed partial class L2tpEndpoint
     private readonly Queue<Tunnel> _ready = new();
     private readonly BoundedQueue<L2tpEvent> _events;
     private readonly byte[] _scratch = new byte[MaximumDatagram];
+    private readonly EndedList _endedTunnels;
+    private readonly EndedList _endedSessions;
     private Timestamp _now;
     private uint _serialNumber;
     private int _sessionCount;
@@ -42,6 +44,8 @@ public sealed partial class L2tpEndpoint
         _sessionIds = sessionIds;
         _directory = new(limits, tunnelIds ?? TunnelIdSpace.All, random);
         _replies = new(limits.MaxPendingReplies);
+        _endedTunnels = new(limits.EndedTunnelsKept);
+        _endedSessions = new(limits.EndedSessionsKept);
         _serialNumber = random.NextUInt32() >> 1;
 
         // A session tells at most three things, a tunnel two and its notices; all of them may happen in one call.
@@ -69,6 +73,14 @@ public sealed partial class L2tpEndpoint
 
     public Timestamp NextDeadline => _deadlines.Next;
 
+    /// <summary>The last tunnels that ended, the newest first.</summary>
+    public IEnumerable<EndedRecord> EndedTunnels => _endedTunnels.Newest();
+
+    /// <summary>The last sessions that ended, the newest first.</summary>
+    public IEnumerable<EndedRecord> EndedSessions => _endedSessions.Newest();
+
+    internal Timestamp Now => _now;
+
     internal IRandomSource Random { get; }
 
     /// <summary>Where hidden AVPs are revealed; used by one message at a time.</summary>
@@ -78,9 +90,14 @@ public sealed partial class L2tpEndpoint
     public void Receive(in UdpPath path, ReadOnlySpan<byte> datagram, Timestamp now)
     {
         _now = now;
-        if (!L2tpHeader.TryRead(datagram, out L2tpHeader header))
+        if (!L2tpHeader.TryRead(datagram, out L2tpHeader header, out L2tpHeaderFault fault))
         {
-            Counters.Add(L2tpCounter.BadHeader);
+            Counters.Add(fault switch
+            {
+                L2tpHeaderFault.VersionL2f => L2tpCounter.VersionL2f,
+                L2tpHeaderFault.VersionL2tpV3 => L2tpCounter.VersionL2tpV3,
+                _ => L2tpCounter.BadHeader,
+            });
         }
         else if (!header.IsControl)
         {

@@ -22,6 +22,7 @@ public sealed partial class Tunnel
         IsStartedHere = isStartedHere;
         StartedAt = now;
         Channel = new(settings.Channel, now);
+        _history = new(now);
     }
 
     public TunnelState State { get; private set; }
@@ -157,7 +158,7 @@ public sealed partial class Tunnel
         AddSession(session, now);
         if (State == TunnelState.Established)
         {
-            Apply(session, SessionInput.TunnelOpen, null, now);
+            OpenCall(session, now);
         }
 
         _endpoint.Touch(this, now);

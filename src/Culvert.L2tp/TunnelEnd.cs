@@ -17,7 +17,7 @@ public sealed partial class Tunnel
         {
             case ChannelAlarm.HelloDue:
                 Count(L2tpCounter.HellosSent);
-                Send(ControlMessages.Hello(), now, isHello: true);
+                Send(ControlMessages.Hello(), now);
                 break;
             case ChannelAlarm.Exhausted:
                 GiveUp(now);
@@ -41,6 +41,7 @@ public sealed partial class Tunnel
     /// <summary>Moves the tunnel along its table. What ends it is said by <paramref name="why"/>.</summary>
     private void Apply(TunnelInput input, Disconnect? why, Timestamp now)
     {
+        _endpoint.NoteTime(now);
         if (!ControlConnectionTable.Rows.TryFind(State, input, out Transition<TunnelState, TunnelInput, TunnelAction> transition))
         {
             Count(L2tpCounter.UnexpectedMessage);
@@ -75,6 +76,8 @@ public sealed partial class Tunnel
                 LingerFrom(now);
                 break;
         }
+
+        RecordState();
     }
 
     private void HandleStopCcn(in ControlMessage message, Timestamp now)
@@ -156,7 +159,9 @@ public sealed partial class Tunnel
         _peerChallenge = null;
         Channel.HellosEnabled = false;
         EndAllSessions(why);
+        RecordState();
         _endpoint.NoteEnded(this);
+        _endpoint.Remember(this, null, why);
         if (isTold)
         {
             _endpoint.Tell(new(L2tpEventKind.TunnelClosed, this, null, why));
@@ -173,7 +178,7 @@ public sealed partial class Tunnel
         }
 
         Channel.DropUnsent();
-        Send(ControlMessages.StopCcn(LocalTunnelId, why), now);
+        Send(ControlMessages.StopCcn(LocalTunnelId, why), now, why: why);
     }
 
     private void GiveUp(Timestamp now)
@@ -181,7 +186,8 @@ public sealed partial class Tunnel
         if (Ended is null)
         {
             Count(IsHalfOpen ? L2tpCounter.HalfOpenExpired : L2tpCounter.RetriesExhausted);
-            CleanUp(Disconnect.OfTunnel(StopCcnResult.GeneralRequest, Channel.Failure.ToString()!).AsTimeout());
+            string facts = Channel.Failure!.Value.Describe($"peer {Path.Peer.Address}");
+            CleanUp(Disconnect.OfTunnel(StopCcnResult.GeneralRequest, facts).AsTimeout());
         }
 
         _endpoint.Forget(this);
@@ -203,9 +209,10 @@ public sealed partial class Tunnel
     }
 
     /// <summary>False when the tunnel ended because of it, with all its sessions.</summary>
-    private bool Send(byte[] message, Timestamp now, bool isHello = false)
+    private bool Send(byte[] message, Timestamp now, Session? session = null, Disconnect? why = null)
     {
-        if (Channel.TrySend(message, isHello))
+        RecordSent(message, session, why);
+        if (Channel.TrySend(message, isHello: ControlMessages.TypeOf(message) == MessageType.Hello))
         {
             return true;
         }

@@ -35,9 +35,10 @@ public sealed partial class Tunnel
             return;
         }
 
-        foreach (Session session in _sessions.Values)
+        // A call that the peer cannot place leaves the table.
+        foreach (Session session in (Session[])[.. _sessions.Values])
         {
-            Apply(session, SessionInput.TunnelOpen, null, now);
+            OpenCall(session, now);
         }
     }
 
@@ -89,6 +90,9 @@ public sealed partial class Tunnel
         }
 
         session.State = SessionState.Idle;
+        session.Ended = why;
+        session.RecordState(_endpoint.Now);
+        _endpoint.Remember(this, session, why);
         _endpoint.ReleaseSession(this, session.LocalSessionId);
         Count(L2tpCounter.SessionsClosed);
         _endpoint.Tell(new(L2tpEventKind.SessionClosed, this, session, why));
@@ -100,7 +104,7 @@ public sealed partial class Tunnel
         {
             Session session = queue.Peek();
             Disconnect why = Disconnect.OfSession(CdnResult.NotEstablishedInTime, $"in state {session.State}").AsTimeout();
-            Apply(session, session.State == SessionState.Offered ? SessionInput.IcrqNotAcceptable : SessionInput.LocalClose, why, now);
+            Apply(session, SessionInput.LocalClose, why, now);
         }
     }
 

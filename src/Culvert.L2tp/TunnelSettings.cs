@@ -65,7 +65,7 @@ public sealed record TunnelSettings
     public uint FramingCapabilities { get; init; } = 3;
 
     /// <summary>
-    /// Our Bearer Capabilities: bit 0 digital, bit 1 analog; null sends none, as a node that places no outgoing calls may.
+    /// Our Bearer Capabilities: bit 0 digital, bit 1 analog. Null: both where outgoing calls are accepted, else none is sent.
     /// </summary>
     public uint? BearerCapabilities { get; init; }
 
@@ -77,6 +77,12 @@ public sealed record TunnelSettings
 
     /// <summary>Whether this peer may place incoming calls, as a LAC does.</summary>
     public bool AcceptIncomingCalls { get; init; } = true;
+
+    /// <summary>
+    /// Whether this peer may ask us to dial, as an LNS does of a LAC. The owner then answers
+    /// <see cref="L2tpEventKind.OutgoingCallRequested"/>.
+    /// </summary>
+    public bool AcceptOutgoingCalls { get; init; }
 
     /// <summary>From the first message until the tunnel is established.</summary>
     public TimeSpan EstablishTimeout { get; init; } = TimeSpan.FromSeconds(60);
@@ -100,6 +106,8 @@ public sealed record TunnelSettings
     /// Send CDN result 2 with a general error in place of results 4, 5 and 6: JunosE and other LACs try their next LNS on 2 only.
     /// </summary>
     public bool RefuseWithGeneralError { get; init; }
+
+    internal uint? AdvertisedBearers => BearerCapabilities ?? (AcceptOutgoingCalls ? 3u : null);
 
     internal bool SendsChallenge => Secret is { Length: > 0 } && (AuthenticatePeer ?? true);
 }
