@@ -293,8 +293,9 @@ public sealed class ControlChannel
         return ChannelAlarm.None;
     }
 
-    // Some peers never acknowledge a HELLO. While their data arrives they are alive all the same.
-    private bool IsIgnoredHello(Timestamp now) => _queue[0].IsHello && now - LastHeard < _settings.FullCycle;
+    // Some peers never acknowledge a HELLO. While their data arrives they are alive all the same. But once something waits behind
+    // the HELLO it can never be sent: then the two ends have lost count of each other, and only a new tunnel helps.
+    private bool IsIgnoredHello(Timestamp now) => _queue.Count == 1 && _queue[0].IsHello && now - LastHeard < _settings.FullCycle;
 
     private void StepForward()
     {

@@ -1,5 +1,4 @@
 using Culvert.Core;
-using Culvert.Testing;
 
 namespace Culvert.Simulation.Tests;
 

@@ -15,7 +15,8 @@ public sealed class ChannelEnd : SimulatedEnd, IPeerPolicy
         : base(name, at)
     {
         var random = new SeededRandom(seed);
-        _settings = new TunnelSettings { HostName = name };
+        // The channel is measured, not the patience of calls.
+        _settings = new TunnelSettings { HostName = name, CallTimeout = TimeSpan.FromHours(1) };
         _ids = new SessionTable(random);
         Endpoint = new L2tpEndpoint(EndpointLimits.Default, this, _ids, random);
     }

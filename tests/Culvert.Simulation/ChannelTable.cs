@@ -90,7 +90,7 @@ public static class ChannelTable
             _ = tunnel.TryPlaceIncomingCall(IncomingCall.Default, world.Now, out _);
         }
 
-        bool isDone = world.RunUntil(() => lns.SessionsEstablished == Calls || lac.HasLostTunnel, 1000) && lns.SessionsEstablished == Calls;
+        bool isDone = world.RunUntil(() => lns.SessionsEstablished == Calls || lac.HasLostTunnel, 3600) && lns.SessionsEstablished == Calls;
         return isDone ? Calls / (world.Now - start).TotalSeconds : null;
     }
 

@@ -84,8 +84,7 @@ public abstract class SimulatedEnd(string name, PeerEndpoint at)
 
         foreach (Tunnel tunnel in Tunnels)
         {
-            bool isMeant = header.TunnelId == tunnel.LocalTunnelId || header.TunnelId == 0;
-            if (isMeant && (tunnel.Path.Peer == path.Peer || tunnel.State == TunnelState.WaitCtlReply))
+            if (header.TunnelId == tunnel.LocalTunnelId && (tunnel.Path.Peer == path.Peer || tunnel.State == TunnelState.WaitCtlReply))
             {
                 WindowWatch watch = WatchOf(tunnel);
                 if ((ushort)(header.Nr - watch.Acknowledged) <= (ushort)(watch.Next - watch.Acknowledged))

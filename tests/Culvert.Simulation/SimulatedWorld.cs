@@ -142,19 +142,17 @@ public sealed class SimulatedWorld(ulong seed, LinkConditions? conditions = null
         }
 
         Timestamp local = end.Local(Now);
-        bool isBusy;
+        _ = end.TakeEvents(this, local);
         do
         {
-            isBusy = end.TakeEvents(this, local);
             BeforeTransmit?.Invoke(end);
             while (end.TryTransmit(_buffer, local, out int length, out UdpPath path))
             {
-                isBusy = true;
                 end.WatchSent(path, _buffer.AsSpan(0, length));
                 Send(end.At, path.Peer, _buffer.AsSpan(0, length));
             }
         }
-        while (isBusy);
+        while (end.TakeEvents(this, local));
     }
 
     /// <summary>Runs until <paramref name="done"/>; false when <paramref name="seconds"/> of virtual time passed before.</summary>

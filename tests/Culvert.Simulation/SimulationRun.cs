@@ -293,6 +293,12 @@ public sealed class SimulationRun
     private void Operate(SeededRandom random)
     {
         AccessEnd server = _servers[random.NextBelow(_servers.Count)];
+        LacEnd? lac = _concentrators.Count > 0 ? _concentrators[random.NextBelow(_concentrators.Count)] : null;
+        if (server.IsOff || lac is { IsOff: true })
+        {
+            return; // nobody operates a machine that is off
+        }
+
         Timestamp local = server.Local(_world.Now);
         switch (random.NextBelow(6))
         {
@@ -308,32 +314,26 @@ public sealed class SimulationRun
             case 2 when server.Access.Tunnels.FirstOrDefault() is { } tunnel:
                 server.Access.CloseTunnel(tunnel.LocalTunnelId, "the operator says so", local);
                 break;
-            case 3 when _concentrators.Count > 0:
-                LacEnd closing = _concentrators[random.NextBelow(_concentrators.Count)];
-                closing.CloseTunnel(closing.Local(_world.Now));
-                _world.Settle(closing);
+            case 3 when lac is not null:
+                lac.CloseTunnel(lac.Local(_world.Now));
                 break;
-            case 4 when _concentrators.Count > 0:
-                LacEnd renewing = _concentrators[random.NextBelow(_concentrators.Count)];
-                int index = random.NextBelow(renewing.Lines.Count);
-                renewing.RenewLink(index, renewing.Lines[index].User, Password, renewing.Local(_world.Now));
-                _world.Settle(renewing);
+            case 4 when lac is not null:
+                int index = random.NextBelow(lac.Lines.Count);
+                lac.RenewLink(index, lac.Lines[index].User, Options.IsSabotaged ? "wrong" : Password, lac.Local(_world.Now));
                 break;
-            case 5 when _concentrators.Count > 0:
-                LacEnd lac = _concentrators[random.NextBelow(_concentrators.Count)];
+            case 5 when lac is not null:
                 lac.HangUp(lac.Lines[random.NextBelow(lac.Lines.Count)], random.NextBelow(2) == 0, isForGood: false, lac.Local(_world.Now));
-                _world.Settle(lac);
                 break;
         }
 
-        _world.Settle(server);
+        _world.SettleAll();
     }
 
     /// <summary>An end loses everything, and is away for a while.</summary>
     private void Restart(SimulatedEnd end, int awaySeconds)
     {
         _world.Trace.NoteEvent("fault", $"{end.Name} restarts, away for {awaySeconds} s", _world.Now);
-        if (end.IsOff)
+        if (end.IsOff || end == _hostile)
         {
             return;
         }
@@ -371,7 +371,7 @@ public sealed class SimulationRun
 
     private void CheckAll()
     {
-        foreach (SimulatedEnd end in _world.Ends)
+        foreach (SimulatedEnd end in _world.Ends.Where(e => !e.IsOff))
         {
             end.Check();
         }
@@ -380,6 +380,11 @@ public sealed class SimulationRun
     /// <summary>In what two ends do not agree, or null when they do in everything and everything wanted is up.</summary>
     private string? FindQuarrel()
     {
+        if (_world.Ends.FirstOrDefault(e => e.IsOff && e != _hostile) is { } away)
+        {
+            return $"{away.Name} is away";
+        }
+
         foreach (LacEnd lac in _concentrators)
         {
             foreach (LacLine line in lac.Lines)

@@ -231,6 +231,35 @@ public sealed class ControlChannelTests
     }
 
     [Fact]
+    public void An_ignored_HELLO_keeps_a_channel_only_while_nothing_waits_behind_it()
+    {
+        // Found by simulation (seed 771): after a damaged acknowledgement the peer expected other numbers. Its data arrived, so the
+        // HELLO was repeated for ever, and no ICRP ever went out behind it.
+        var clock = new ManualClock();
+        var channel = new ControlChannel(Defaults, clock.Now) { HellosEnabled = true };
+        channel.TrySend(Message(1), isHello: true);
+        for (int second = 0; second < 300; second++)
+        {
+            channel.NoteHeard(clock.Now);
+            Assert.Equal(ChannelAlarm.None, channel.Advance(clock.Now));
+            _ = TrySend(channel, clock.Now, out _);
+            clock.AdvanceSeconds(1);
+        }
+
+        Assert.True(channel.TrySend(Message(2)));
+        ChannelAlarm alarm = ChannelAlarm.None;
+        for (int second = 0; second < 20 && alarm == ChannelAlarm.None; second++)
+        {
+            channel.NoteHeard(clock.Now);
+            alarm = channel.Advance(clock.Now);
+            _ = TrySend(channel, clock.Now, out _);
+            clock.AdvanceSeconds(1);
+        }
+
+        Assert.Equal(ChannelAlarm.Exhausted, alarm);
+    }
+
+    [Fact]
     public void Hello_is_due_after_silence_of_the_peer_and_data_postpones_it()
     {
         var clock = new ManualClock();
