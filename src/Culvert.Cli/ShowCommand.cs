@@ -15,6 +15,8 @@ internal static class ShowCommand
         ["counters"] = ["name", "value"],
     };
 
+    private const int WidestTable = 1000;
+
     private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
 
     public static Command Create()
@@ -99,12 +101,8 @@ internal static class ShowCommand
             table.AddRow([.. columns.Select(c => new Text(JsonRows.Display(c, row.GetProperty(c))))]);
         }
 
-        // A pipe has no width; give the table all it wants so that nothing is cut.
-        if (Console.IsOutputRedirected)
-        {
-            AnsiConsole.Profile.Width = 1000;
-        }
-
+        // A row stays one line, whatever the width: cells broken over several lines can be neither read nor searched.
+        AnsiConsole.Profile.Width = WidestTable;
         AnsiConsole.Write(table);
     }
 

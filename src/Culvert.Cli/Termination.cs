@@ -25,5 +25,6 @@ internal sealed class Termination : IDisposable
         }
     }
 
-    private void OnSignal(PosixSignalContext context) => context.Cancel = _requested.TrySetResult();
+    private void OnSignal(PosixSignalContext context) =>
+        context.Cancel = _requested.TrySetResult() || context.Signal != PosixSignal.SIGINT;
 }

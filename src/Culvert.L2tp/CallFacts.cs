@@ -2,7 +2,7 @@ using Culvert.L2tp.Wire;
 
 namespace Culvert.L2tp;
 
-/// <summary>Reads what ICRQ and ICCN say about a call (RFC 2661 sections 6.6 and 6.8).</summary>
+/// <summary>Reads what the messages of a call say about it (RFC 2661 sections 6.6 to 6.11).</summary>
 internal static class CallFacts
 {
     private const int GuidSize = 16;
@@ -20,13 +20,39 @@ internal static class CallFacts
         TxConnectSpeed = 0,
     };
 
-    public static IncomingCall WithIccn(IncomingCall call, in ControlMessage iccn) => call with
+    public static OutgoingCall FromOcrq(in ControlMessage ocrq) => new()
     {
-        FramingType = NumberOf(iccn, AvpType.FramingType) ?? 0,
-        TxConnectSpeed = NumberOf(iccn, AvpType.TxConnectSpeed) ?? 0,
-        RxConnectSpeed = NumberOf(iccn, AvpType.RxConnectSpeed),
-        PrivateGroupId = TextOf(iccn, AvpType.PrivateGroupId),
-        SequencingRequired = iccn.Contains(AvpType.SequencingRequired),
+        SerialNumber = NumberOf(ocrq, AvpType.CallSerialNumber) ?? 0,
+        MinimumBps = NumberOf(ocrq, AvpType.MinimumBps) ?? 0,
+        MaximumBps = NumberOf(ocrq, AvpType.MaximumBps) ?? 0,
+        BearerType = NumberOf(ocrq, AvpType.BearerType) ?? 0,
+        FramingType = NumberOf(ocrq, AvpType.FramingType) ?? 0,
+        CalledNumber = TextOf(ocrq, AvpType.CalledNumber) ?? string.Empty,
+        SubAddress = TextOf(ocrq, AvpType.SubAddress),
+    };
+
+    /// <summary>What is known of an outgoing call before it is connected.</summary>
+    public static IncomingCall Of(OutgoingCall call) => new()
+    {
+        SerialNumber = call.SerialNumber,
+        BearerType = call.BearerType,
+        CalledNumber = call.CalledNumber,
+        SubAddress = call.SubAddress,
+        FramingType = 0,
+        TxConnectSpeed = 0,
+    };
+
+    public static IncomingCall WithOcrp(IncomingCall call, in ControlMessage ocrp) =>
+        NumberOf(ocrp, AvpType.PhysicalChannelId) is uint channel ? call with { PhysicalChannelId = channel } : call;
+
+    /// <summary>Adds what an ICCN or OCCN says.</summary>
+    public static IncomingCall WithConnected(IncomingCall call, in ControlMessage message) => call with
+    {
+        FramingType = NumberOf(message, AvpType.FramingType) ?? 0,
+        TxConnectSpeed = NumberOf(message, AvpType.TxConnectSpeed) ?? 0,
+        RxConnectSpeed = NumberOf(message, AvpType.RxConnectSpeed),
+        PrivateGroupId = TextOf(message, AvpType.PrivateGroupId),
+        SequencingRequired = message.Contains(AvpType.SequencingRequired),
     };
 
     private static uint? NumberOf(in ControlMessage message, AvpType type) => message.TryGetUInt32(type, out uint number) ? number : null;

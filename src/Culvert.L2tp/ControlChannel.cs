@@ -3,54 +3,6 @@ using Culvert.L2tp.Wire;
 
 namespace Culvert.L2tp;
 
-/// <summary>What a received control message is to the channel.</summary>
-public enum ChannelVerdict : byte
-{
-    /// <summary>The next message in order: handle it now, then ask <see cref="ControlChannel.TryTakeHeld"/> for more.</summary>
-    Deliver,
-
-    /// <summary>A bare acknowledgement (ZLB): nothing to handle.</summary>
-    Acknowledgement,
-
-    /// <summary>Received before: it is acknowledged again and otherwise ignored.</summary>
-    Duplicate,
-
-    /// <summary>Ahead of a missing message: kept until that arrives.</summary>
-    Held,
-
-    /// <summary>Ahead of a missing message and not kept: outside the window, too long, or no room. The peer sends it again.</summary>
-    Dropped,
-}
-
-/// <summary>What <see cref="ControlChannel.Advance"/> asks of the owner.</summary>
-public enum ChannelAlarm : byte
-{
-    None,
-
-    /// <summary>The peer has been silent for the HELLO interval: send a HELLO (section 5.5).</summary>
-    HelloDue,
-
-    /// <summary>The peer acknowledges nothing any more: the tunnel must be cleared (section 5.8). See <see cref="ControlChannel.Failure"/>.</summary>
-    Exhausted,
-}
-
-/// <summary>The facts of a channel that gave up.</summary>
-/// <param name="Tries">Transmissions of the oldest unacknowledged message.</param>
-/// <param name="Since">When that message was sent first.</param>
-/// <param name="LastHeard">When anything at all last came from the peer.</param>
-/// <param name="LastNs">Ns of the last message received in order, or null when there was none.</param>
-/// <param name="GaveUp">When the channel gave up.</param>
-public readonly record struct ChannelFailure(int Tries, Timestamp Since, Timestamp LastHeard, ushort? LastNs, Timestamp GaveUp)
-{
-    public override string ToString()
-    {
-        string heard = LastNs is ushort ns ? $"last heard {Seconds(GaveUp - LastHeard)} ago, Ns {ns}" : "never heard";
-        return $"peer acknowledged nothing for {Seconds(GaveUp - Since)} ({Tries} tries); {heard}";
-    }
-
-    private static string Seconds(TimeSpan span) => $"{span.TotalSeconds:0.#} s";
-}
-
 /// <summary>
 /// The reliable control channel of one tunnel (RFC 2661 section 5.8 and Appendix A): takes whole control messages, numbers them,
 /// sends them within the peer's window and the congestion window, repeats them until acknowledged, and delivers the peer's
@@ -58,7 +10,9 @@ public readonly record struct ChannelFailure(int Tries, Timestamp Since, Timesta
 /// </summary>
 public sealed class ControlChannel
 {
-    /// <summary>Longest message that is kept when it comes too early, octets. Real ones are far shorter; longer ones are sent again.</summary>
+    /// <summary>
+    /// Longest message that is kept when it comes too early, octets. Real ones are far shorter; longer ones are sent again.
+    /// </summary>
     public const int HeldMessageLimit = 2048;
 
     private readonly ControlChannelSettings _settings;
@@ -83,7 +37,7 @@ public sealed class ControlChannel
         _congestion = new(ControlChannelSettings.DefaultPeerWindow);
         PeerWindow = ControlChannelSettings.DefaultPeerWindow;
         MaxRetransmits = settings.MaxRetransmits;
-        LastHeard = now;
+        LastControl = now;
         RestartHelloTimer(now);
     }
 
@@ -121,7 +75,14 @@ public sealed class ControlChannel
 
     public long Retransmitted { get; private set; }
 
-    public Timestamp LastHeard { get; private set; }
+    /// <summary>When anything at all last came from the peer; at first, when the channel was made.</summary>
+    public Timestamp LastHeard => Timestamp.Max(LastControl, LastData);
+
+    /// <summary>When a control message last came.</summary>
+    public Timestamp LastControl { get; private set; }
+
+    /// <summary>When the owner last noted data; <see cref="Timestamp.Zero"/> before.</summary>
+    public Timestamp LastData { get; private set; }
 
     public ChannelFailure? Failure { get; private set; }
 
@@ -166,7 +127,8 @@ public sealed class ControlChannel
     /// <param name="now">The time.</param>
     public ChannelVerdict Receive(in L2tpHeader header, ReadOnlySpan<byte> message, Timestamp now)
     {
-        NoteHeard(now);
+        LastControl = now;
+        RestartHelloTimer(now);
         HandleAcknowledgement(header.Nr, now);
         if (header.IsZeroLengthBody)
         {
@@ -207,7 +169,7 @@ public sealed class ControlChannel
     /// <summary>Data came from the peer: it lives (section 5.5 counts data and control alike).</summary>
     public void NoteHeard(Timestamp now)
     {
-        LastHeard = now;
+        LastData = now;
         RestartHelloTimer(now);
     }
 
@@ -317,7 +279,7 @@ public sealed class ControlChannel
         if (_retransmits >= MaxRetransmits && !IsIgnoredHello(now))
         {
             ushort? lastNs = _everReceived ? (ushort)(Nr - 1) : null;
-            Failure = new(_retransmits + 1, _firstSent, LastHeard, lastNs, now);
+            Failure = new(_retransmits + 1, _firstSent, LastControl, LastData, lastNs, now);
             _retransmitAt = Timestamp.Never;
             return ChannelAlarm.Exhausted;
         }

@@ -46,7 +46,9 @@ public sealed record ControlChannelSettings
         }
     }
 
-    /// <summary>Time to wait after the transmission that followed <paramref name="retransmits"/> retransmissions: 1, 2, 4, 8, 8... s.</summary>
+    /// <summary>
+    /// Time to wait after the transmission that followed <paramref name="retransmits"/> retransmissions: 1, 2, 4, 8, 8... s.
+    /// </summary>
     public TimeSpan IntervalAfter(int retransmits)
     {
         TimeSpan interval = RetransmitInitial;

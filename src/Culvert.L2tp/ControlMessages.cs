@@ -12,6 +12,12 @@ internal static class ControlMessages
 
     private const ushort ProtocolVersion = 0x0100;
 
+    // The Message Type is the value of the first AVP.
+    private const int TypeAt = L2tpHeader.ControlSize + Avp.HeaderSize;
+
+    /// <summary>The type of a message that was composed here.</summary>
+    public static MessageType TypeOf(ReadOnlySpan<byte> message) => (MessageType)BinaryPrimitives.ReadUInt16BigEndian(message[TypeAt..]);
+
     /// <summary>Section 6.1.</summary>
     public static byte[] Sccrq(Tunnel tunnel, IRandomSource random)
     {
@@ -98,16 +104,68 @@ internal static class ControlMessages
     {
         Span<byte> buffer = stackalloc byte[MaximumSize];
         ControlMessageWriter writer = Start(buffer, MessageType.Iccn, session.Tunnel, random, session.PeerSessionId);
-        IncomingCall call = session.Call;
-        writer.WriteUInt32(AvpType.TxConnectSpeed, call.TxConnectSpeed);
-        writer.WriteUInt32(AvpType.FramingType, session.Tunnel.FramingFor(call));
-        WriteOptional(ref writer, AvpType.RxConnectSpeed, call.RxConnectSpeed);
-        WriteOptional(ref writer, AvpType.PrivateGroupId, call.PrivateGroupId);
-        if (call.SequencingRequired)
-        {
-            writer.WriteEmpty(AvpType.SequencingRequired);
-        }
+        WriteConnection(ref writer, session);
+        WriteOptional(ref writer, AvpType.PrivateGroupId, session.Call.PrivateGroupId);
+        return Finish(ref writer, buffer);
+    }
 
+    /// <summary>Section 6.9.</summary>
+    public static byte[] Ocrq(Session session, OutgoingCall call, IRandomSource random)
+    {
+        Span<byte> buffer = stackalloc byte[MaximumSize];
+        Tunnel tunnel = session.Tunnel;
+        ControlMessageWriter writer = Start(buffer, MessageType.Ocrq, tunnel, random);
+        writer.WriteUInt16(AvpType.AssignedSessionId, session.LocalSessionId);
+        writer.WriteUInt32(AvpType.CallSerialNumber, call.SerialNumber);
+        writer.WriteUInt32(AvpType.MinimumBps, call.MinimumBps);
+        writer.WriteUInt32(AvpType.MaximumBps, call.MaximumBps);
+        writer.WriteUInt32(AvpType.BearerType, call.BearerType & (tunnel.PeerBearerCapabilities ?? 0));
+        writer.WriteUInt32(AvpType.FramingType, call.FramingType & tunnel.PeerFramingCapabilities);
+        WriteOptional(ref writer, AvpType.CalledNumber, call.CalledNumber);
+        WriteOptional(ref writer, AvpType.SubAddress, call.SubAddress);
+        return Finish(ref writer, buffer);
+    }
+
+    /// <summary>Section 6.10.</summary>
+    public static byte[] Ocrp(Session session, IRandomSource random)
+    {
+        Span<byte> buffer = stackalloc byte[256];
+        ControlMessageWriter writer = Start(buffer, MessageType.Ocrp, session.Tunnel, random, session.PeerSessionId);
+        writer.WriteUInt16(AvpType.AssignedSessionId, session.LocalSessionId);
+        WriteOptional(ref writer, AvpType.PhysicalChannelId, session.Call.PhysicalChannelId);
+        return Finish(ref writer, buffer);
+    }
+
+    /// <summary>Section 6.11.</summary>
+    public static byte[] Occn(Session session, IRandomSource random)
+    {
+        Span<byte> buffer = stackalloc byte[512];
+        ControlMessageWriter writer = Start(buffer, MessageType.Occn, session.Tunnel, random, session.PeerSessionId);
+        WriteConnection(ref writer, session);
+        return Finish(ref writer, buffer);
+    }
+
+    /// <summary>Section 6.13.</summary>
+    public static byte[] Wen(Session session, CallErrors errors, IRandomSource random)
+    {
+        Span<byte> buffer = stackalloc byte[256];
+        Span<byte> counters = stackalloc byte[CallErrors.Size];
+        errors.Write(counters);
+        ControlMessageWriter writer = Start(buffer, MessageType.Wen, session.Tunnel, random, session.PeerSessionId);
+        writer.WriteBytes(AvpType.CallErrors, counters);
+        return Finish(ref writer, buffer);
+    }
+
+    /// <summary>Section 6.14.</summary>
+    public static byte[] Sli(Session session, Accm accm, IRandomSource random)
+    {
+        Span<byte> buffer = stackalloc byte[256];
+        Span<byte> maps = stackalloc byte[10];
+        maps.Clear();
+        BinaryPrimitives.WriteUInt32BigEndian(maps[2..], accm.Send);
+        BinaryPrimitives.WriteUInt32BigEndian(maps[6..], accm.Receive);
+        ControlMessageWriter writer = Start(buffer, MessageType.Sli, session.Tunnel, random, session.PeerSessionId);
+        writer.WriteBytes(AvpType.Accm, maps);
         return Finish(ref writer, buffer);
     }
 
@@ -119,6 +177,18 @@ internal static class ControlMessages
         writer.WriteResultCode(why.Result, why.Error, why.Message);
         writer.WriteUInt16(AvpType.AssignedSessionId, localSessionId);
         return Finish(ref writer, buffer);
+    }
+
+    private static void WriteConnection(ref ControlMessageWriter writer, Session session)
+    {
+        IncomingCall call = session.Call;
+        writer.WriteUInt32(AvpType.TxConnectSpeed, call.TxConnectSpeed);
+        writer.WriteUInt32(AvpType.FramingType, session.Tunnel.FramingFor(call));
+        WriteOptional(ref writer, AvpType.RxConnectSpeed, call.RxConnectSpeed);
+        if (call.SequencingRequired)
+        {
+            writer.WriteEmpty(AvpType.SequencingRequired);
+        }
     }
 
     private static ControlMessageWriter Start(
@@ -144,7 +214,7 @@ internal static class ControlMessages
         writer.WriteUInt16(AvpType.ReceiveWindowSize, (ushort)settings.Channel.ReceiveWindow);
         writer.WriteUInt32(AvpType.FramingCapabilities, settings.FramingCapabilities);
         writer.WriteUInt16(AvpType.AssignedTunnelId, tunnel.LocalTunnelId);
-        WriteOptional(ref writer, AvpType.BearerCapabilities, settings.BearerCapabilities);
+        WriteOptional(ref writer, AvpType.BearerCapabilities, settings.AdvertisedBearers);
         writer.WriteUInt16(AvpType.FirmwareRevision, settings.FirmwareRevision);
         WriteOptional(ref writer, AvpType.VendorName, settings.VendorName.Length == 0 ? null : settings.VendorName);
         if (tunnel.LocalChallenge is { } challenge)

@@ -29,6 +29,12 @@ public sealed record EndpointLimits
     /// <summary>Sessions being set up at once in all tunnels: each may cost an authentication.</summary>
     public int MaxHalfOpenSessions { get; init; } = 32_768;
 
+    /// <summary>Ended tunnels whose history is kept: up to 1 kB each.</summary>
+    public int EndedTunnelsKept { get; init; } = 64;
+
+    /// <summary>Ended sessions whose history is kept: up to 400 octets each. A flap of thousands leaves the last of them.</summary>
+    public int EndedSessionsKept { get; init; } = 256;
+
     /// <summary>Events not yet taken by the owner, beyond one for each tunnel and session.</summary>
     public int MaxPendingReplies { get; init; } = 64;
 }

@@ -10,18 +10,8 @@ namespace Culvert.L2tp;
 /// </summary>
 public sealed partial class L2tpEndpoint
 {
-    /// <summary>How long an older tunnel of a peer that opens another may stay silent before it is asked whether it lives.</summary>
-    private static readonly TimeSpan ProbePatience = TimeSpan.FromSeconds(5);
-
-    /// <summary>Older tunnels with the same address and port that are looked at when another is established. Others wait for their HELLO.</summary>
-    private const int OlderTunnelsLookedAt = 64;
-
-    private readonly BoundedQueue<Reply> _replies;
-
-    /// <summary>A StopCCN without a tunnel behind it. It is not repeated, and its acknowledgement means nothing.</summary>
-    private readonly record struct Reply(UdpPath Path, ushort PeerTunnelId, ushort AssignedTunnelId, ushort Ns, ushort Nr, Disconnect Why);
-
-    private static readonly Disconnect Malformed = Disconnect.OfTunnel(StopCcnResult.GeneralError, ErrorCode.ValueOutOfRange, "malformed SCCRQ");
+    private static readonly Disconnect Malformed =
+        Disconnect.OfTunnel(StopCcnResult.GeneralError, ErrorCode.ValueOutOfRange, "malformed SCCRQ");
 
     private static readonly Disconnect TooManyTunnels =
         Disconnect.OfTunnel(StopCcnResult.GeneralError, ErrorCode.InsufficientResources, "no tunnel is free");
@@ -240,108 +230,5 @@ public sealed partial class L2tpEndpoint
         {
             Forget(lingering);
         }
-    }
-
-    internal void MovePath(Tunnel tunnel, in UdpPath path) => _directory.Move(tunnel, path);
-
-    internal void NoteEnded(Tunnel tunnel)
-    {
-        Counters.Add(L2tpCounter.TunnelsClosed);
-        _directory.NoteEnded(tunnel);
-    }
-
-    internal void NoteEstablished(Tunnel tunnel, Timestamp now)
-    {
-        Counters.Add(L2tpCounter.TunnelsEstablished);
-        _directory.RemoveHalfOpen(tunnel);
-        _directory.NotePeerId(tunnel);
-        Tell(new(L2tpEventKind.TunnelEstablished, tunnel));
-        if (!tunnel.IsStartedHere)
-        {
-            LookForRestart(tunnel, now);
-        }
-    }
-
-    /// <summary>
-    /// A peer that has now proved itself may have lost its memory of older tunnels. One with the same ID at the same peer is certainly
-    /// lost; others are asked, for several tunnels with one address and port are legal.
-    /// </summary>
-    private void LookForRestart(Tunnel tunnel, Timestamp now)
-    {
-        Tunnel? older = tunnel.OlderOnPath;
-        for (int i = 0; i < OlderTunnelsLookedAt && older is not null; i++)
-        {
-            Tunnel? next = older.OlderOnPath;
-            if (older.State == TunnelState.Established && !older.IsStartedHere)
-            {
-                HandleOlder(tunnel, older, now);
-            }
-
-            older = next;
-        }
-    }
-
-    private void HandleOlder(Tunnel tunnel, Tunnel older, Timestamp now)
-    {
-        bool isSameName = string.Equals(older.PeerHostName, tunnel.PeerHostName, StringComparison.Ordinal);
-        Disconnect why = Disconnect.OfTunnel(StopCcnResult.GeneralRequest, "the peer has restarted: it opened another tunnel");
-        if (older.PeerTunnelId == tunnel.PeerTunnelId)
-        {
-            tunnel.Notice(L2tpNotice.PeerRestarted);
-            older.Abandon(why);
-        }
-        else if (isSameName && tunnel.Settings.OnRestart == RestartDetection.CloseOlder)
-        {
-            tunnel.Notice(L2tpNotice.PeerRestarted);
-            older.Close(why, now);
-        }
-        else if (isSameName && tunnel.Settings.OnRestart == RestartDetection.Probe)
-        {
-            older.Channel.ProbeAfter(ProbePatience, now);
-            Touch(older, now);
-        }
-    }
-
-    internal void Forget(Tunnel tunnel)
-    {
-        if (!tunnel.IsForgotten)
-        {
-            tunnel.IsForgotten = true;
-            _deadlines.Remove(tunnel.LocalTunnelId);
-            _directory.Remove(tunnel);
-        }
-    }
-
-    // Nobody is answered who has not said to which ID: header and AVP would be 0, which is nobody's.
-    private void ReplyOnce(in UdpPath path, in L2tpHeader header, ushort peerTunnelId, Disconnect why)
-    {
-        if (peerTunnelId == 0)
-        {
-            return;
-        }
-
-        // It goes on from the numbers of the message that it answers. An SCCRQ knows no ID of ours, so it is told one that nobody has.
-        ushort assigned = header.TunnelId;
-        if ((assigned == 0 && !_directory.TryChooseId(out assigned)) ||
-            !_replies.TryEnqueue(new(path, peerTunnelId, assigned, header.Nr, (ushort)(header.Ns + 1), why)))
-        {
-            Counters.Add(L2tpCounter.ReplyDropped);
-        }
-    }
-
-    private bool TryTransmitReply(Span<byte> buffer, out int length, out UdpPath path)
-    {
-        if (!_replies.TryDequeue(out Reply reply))
-        {
-            length = 0;
-            path = default;
-            return false;
-        }
-
-        length = ControlMessages.WriteStopCcn(buffer, reply.AssignedTunnelId, reply.Why);
-        L2tpHeader.Patch(buffer, reply.PeerTunnelId, reply.Ns, reply.Nr);
-        path = reply.Path;
-        Counters.Add(L2tpCounter.MessagesSent);
-        return true;
     }
 }

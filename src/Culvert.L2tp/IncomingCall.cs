@@ -1,7 +1,8 @@
 namespace Culvert.L2tp;
 
 /// <summary>
-/// The facts of an incoming call (RFC 2661 sections 6.6 and 6.8): what a LAC says about it in ICRQ and ICCN, or what a LAC is to say.
+/// The facts of a call: what a LAC says about an incoming one in ICRQ and ICCN (RFC 2661 sections 6.6 and 6.8) or is to say, and
+/// what came of an outgoing one (<see cref="OutgoingCall"/>, sections 6.9 to 6.11).
 /// </summary>
 public sealed record IncomingCall
 {

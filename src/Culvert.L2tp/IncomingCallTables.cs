@@ -2,23 +2,26 @@ using Row = Culvert.L2tp.Transition<Culvert.L2tp.SessionState, Culvert.L2tp.Sess
 
 namespace Culvert.L2tp;
 
-/// <summary>States of a session (RFC 2661 section 7.4).</summary>
+/// <summary>States of a session (RFC 2661 sections 7.4 and 7.5).</summary>
 public enum SessionState : byte
 {
     /// <summary>Not yet begun, or ended.</summary>
     Idle = 0,
 
-    /// <summary>LAC: waits for the tunnel.</summary>
+    /// <summary>Placed here: waits for the tunnel.</summary>
     WaitTunnel,
 
-    /// <summary>LAC: ICRQ sent.</summary>
+    /// <summary>ICRQ sent by a LAC, or OCRQ by an LNS.</summary>
     WaitReply,
 
-    /// <summary>LNS: ICRQ received, and the owner has not decided. The RFC's table decides at once and calls this "idle".</summary>
+    /// <summary>ICRQ or OCRQ received, and the owner has not decided. The RFC's tables decide at once and call this "idle".</summary>
     Offered,
 
-    /// <summary>LNS: ICRP sent.</summary>
+    /// <summary>LNS: ICRP sent, or OCRP received.</summary>
     WaitConnect,
+
+    /// <summary>LAC: OCRP sent, and the called party has not answered.</summary>
+    WaitCsAnswer,
 
     Established,
 }
@@ -27,7 +30,7 @@ internal enum SessionInput : byte
 {
     TunnelOpen,
 
-    /// <summary>Local close request, or bearer line drop.</summary>
+    /// <summary>Local close request, bearer line drop, or failure of the call that is dialled.</summary>
     LocalClose,
     IcrqAcceptable,
     IcrqNotAcceptable,
@@ -38,15 +41,30 @@ internal enum SessionInput : byte
     IccnAcceptable,
     IccnNotAcceptable,
     Iccn,
+    OcrqAcceptable,
+    OcrqNotAcceptable,
+    Ocrq,
+    OcrpAcceptable,
+    OcrpNotAcceptable,
+    Ocrp,
+    OccnAcceptable,
+    Occn,
+
+    /// <summary>The called party answered, and framing was detected.</summary>
+    BearerAnswer,
     Cdn,
 }
 
 internal enum SessionAction : byte
 {
+    None,
     CleanUp,
     SendIcrq,
     SendIcrp,
     SendIccn,
+    SendOcrq,
+    SendOcrp,
+    SendOccn,
     PrepareForData,
 
     /// <summary>Send CDN and clean up.</summary>

@@ -25,6 +25,12 @@ public enum L2tpCounter : byte
     /// <summary>Not an L2TP version 2 control header (section 3.1).</summary>
     BadHeader,
 
+    /// <summary>A frame of L2F (RFC 2341), which has the same port and Ver 1.</summary>
+    VersionL2f,
+
+    /// <summary>A message of L2TPv3 (RFC 3931), which has the same port and Ver 3.</summary>
+    VersionL2tpV3,
+
     /// <summary>A data message handed to the control plane.</summary>
     NotControl,
 
@@ -91,7 +97,7 @@ public enum L2tpCounter : byte
     /// <summary>Tunnels that gave up because the peer acknowledged nothing.</summary>
     RetriesExhausted,
 
-    /// <summary>WEN and SLI messages: acknowledged, and nothing done.</summary>
+    /// <summary>WEN and SLI for no session, or of the wrong role, or without their AVP: acknowledged, and nothing done.</summary>
     StatusMessagesIgnored,
 }
 

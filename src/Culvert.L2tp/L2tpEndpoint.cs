@@ -23,6 +23,8 @@ public sealed partial class L2tpEndpoint
     private readonly Queue<Tunnel> _ready = new();
     private readonly BoundedQueue<L2tpEvent> _events;
     private readonly byte[] _scratch = new byte[MaximumDatagram];
+    private readonly EndedList _endedTunnels;
+    private readonly EndedList _endedSessions;
     private Timestamp _now;
     private uint _serialNumber;
     private int _sessionCount;
@@ -42,6 +44,8 @@ public sealed partial class L2tpEndpoint
         _sessionIds = sessionIds;
         _directory = new(limits, tunnelIds ?? TunnelIdSpace.All, random);
         _replies = new(limits.MaxPendingReplies);
+        _endedTunnels = new(limits.EndedTunnelsKept);
+        _endedSessions = new(limits.EndedSessionsKept);
         _serialNumber = random.NextUInt32() >> 1;
 
         // A session tells at most three things, a tunnel two and its notices; all of them may happen in one call.
@@ -52,7 +56,9 @@ public sealed partial class L2tpEndpoint
 
     public L2tpCounters Counters { get; } = new();
 
-    /// <summary>All tunnels, those that linger after their end included, in no order. Do not receive or advance while enumerating.</summary>
+    /// <summary>
+    /// All tunnels, those that linger after their end included, in no order. Do not receive or advance while enumerating.
+    /// </summary>
     public IReadOnlyCollection<Tunnel> Tunnels => _directory.All;
 
     /// <summary>Tunnels begun by peers and not completed.</summary>
@@ -67,6 +73,14 @@ public sealed partial class L2tpEndpoint
 
     public Timestamp NextDeadline => _deadlines.Next;
 
+    /// <summary>The last tunnels that ended, the newest first.</summary>
+    public IEnumerable<EndedRecord> EndedTunnels => _endedTunnels.Newest();
+
+    /// <summary>The last sessions that ended, the newest first.</summary>
+    public IEnumerable<EndedRecord> EndedSessions => _endedSessions.Newest();
+
+    internal Timestamp Now => _now;
+
     internal IRandomSource Random { get; }
 
     /// <summary>Where hidden AVPs are revealed; used by one message at a time.</summary>
@@ -76,9 +90,14 @@ public sealed partial class L2tpEndpoint
     public void Receive(in UdpPath path, ReadOnlySpan<byte> datagram, Timestamp now)
     {
         _now = now;
-        if (!L2tpHeader.TryRead(datagram, out L2tpHeader header))
+        if (!L2tpHeader.TryRead(datagram, out L2tpHeader header, out L2tpHeaderFault fault))
         {
-            Counters.Add(L2tpCounter.BadHeader);
+            Counters.Add(fault switch
+            {
+                L2tpHeaderFault.VersionL2f => L2tpCounter.VersionL2f,
+                L2tpHeaderFault.VersionL2tpV3 => L2tpCounter.VersionL2tpV3,
+                _ => L2tpCounter.BadHeader,
+            });
         }
         else if (!header.IsControl)
         {
@@ -105,7 +124,9 @@ public sealed partial class L2tpEndpoint
         }
     }
 
-    /// <summary>Writes the next datagram to send into <paramref name="buffer"/>, which has room for <see cref="MaximumMessageSize"/> octets.</summary>
+    /// <summary>
+    /// Writes the next datagram to send into <paramref name="buffer"/>, which has room for <see cref="MaximumMessageSize"/> octets.
+    /// </summary>
     public bool TryTransmit(Span<byte> buffer, out int length, out UdpPath path)
     {
         if (TryTransmitReply(buffer, out length, out path))
@@ -151,7 +172,10 @@ public sealed partial class L2tpEndpoint
 
     public bool TryFind(ushort localTunnelId, [NotNullWhen(true)] out Tunnel? tunnel) => _directory.TryFind(localTunnelId, out tunnel);
 
-    /// <summary>Closes every tunnel, as when a node stops. Done when no tunnel is left whose <see cref="Tunnel.IsEverythingAcknowledged"/> is false.</summary>
+    /// <summary>
+    /// Closes every tunnel, as when a node stops. Done when no tunnel is left whose <see cref="Tunnel.IsEverythingAcknowledged"/> is
+    /// false.
+    /// </summary>
     public void CloseAll(Disconnect why, Timestamp now)
     {
         foreach (Tunnel tunnel in _directory.All)

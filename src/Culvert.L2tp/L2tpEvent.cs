@@ -5,17 +5,31 @@ public enum L2tpEventKind : byte
     /// <summary>The tunnel can carry sessions.</summary>
     TunnelEstablished,
 
-    /// <summary>The tunnel has ended, and with it every session in it; <see cref="L2tpEvent.Disconnect"/> says why. The last event of a tunnel.</summary>
+    /// <summary>
+    /// The tunnel has ended, and with it every session in it; <see cref="L2tpEvent.Disconnect"/> says why. The last event of a tunnel.
+    /// </summary>
     TunnelClosed,
 
     /// <summary>A LAC offers a call: answer with <see cref="Session.Accept"/> or <see cref="Session.Refuse"/>.</summary>
     CallOffered,
+
+    /// <summary>
+    /// An LNS asks us to dial (<see cref="Session.OutgoingCall"/>): answer with <see cref="Session.Accept"/> once a line is there, then
+    /// <see cref="Session.Connect"/> when the called party answers; or <see cref="Session.Refuse"/>, later <see cref="Session.Close"/>.
+    /// </summary>
+    OutgoingCallRequested,
 
     /// <summary>The session carries data.</summary>
     SessionEstablished,
 
     /// <summary>The session has ended; <see cref="L2tpEvent.Disconnect"/> says why. The last event of a session.</summary>
     SessionClosed,
+
+    /// <summary>LAC role: the LNS told the ACCM (SLI); see <see cref="Session.Accm"/>.</summary>
+    LinkInfoChanged,
+
+    /// <summary>LNS role: the LAC told its line's errors (WEN); see <see cref="Session.CallErrors"/>.</summary>
+    CallErrorsReported,
 
     /// <summary>The peer did something worth a line in a log; told once per tunnel and notice.</summary>
     Notice,

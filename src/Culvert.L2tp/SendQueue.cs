@@ -3,7 +3,9 @@ namespace Culvert.L2tp;
 /// <summary>A control message that waits for its turn or its acknowledgement.</summary>
 internal readonly record struct QueuedMessage(byte[] Message, bool IsHello);
 
-/// <summary>A bounded ring of messages, read at any position, removed from the front. An empty queue holds no storage to speak of.</summary>
+/// <summary>
+/// A bounded ring of messages, read at any position, removed from the front. An empty queue holds no storage to speak of.
+/// </summary>
 internal sealed class SendQueue(int limit)
 {
     private const int InitialCapacity = 4;

@@ -3,10 +3,13 @@ using Culvert.Core;
 namespace Culvert.L2tp;
 
 /// <summary>
-/// One call in a tunnel (RFC 2661 section 7.4): offered by a LAC and accepted by its owner here, or placed from here as a LAC.
+/// One call in a tunnel (RFC 2661 sections 7.4 and 7.5), incoming or outgoing: placed from here, or offered by the peer and accepted by
+/// its owner here.
 /// </summary>
 public sealed class Session
 {
+    private HistoryRing _history;
+
     internal Session(Tunnel tunnel, ushort localSessionId, ushort peerSessionId, bool isPlacedHere, IncomingCall call, SessionState state)
     {
         Tunnel = tunnel;
@@ -15,6 +18,7 @@ public sealed class Session
         IsPlacedHere = isPlacedHere;
         Call = call;
         State = state;
+        _history = new(tunnel.StartedAt);
     }
 
     public Tunnel Tunnel { get; }
@@ -27,14 +31,34 @@ public sealed class Session
 
     public SessionState State { get; internal set; }
 
-    /// <summary>True in the LAC role: we placed the call.</summary>
+    /// <summary>True when we sent the request: an ICRQ as LAC or an OCRQ as LNS.</summary>
     public bool IsPlacedHere { get; }
+
+    public CallDirection Direction => OutgoingCall is null ? CallDirection.Incoming : CallDirection.Outgoing;
+
+    /// <summary>True when the call's line ends at this node.</summary>
+    public bool IsLac => IsPlacedHere == (OutgoingCall is null);
+
+    /// <summary>What the LNS asked for; null for an incoming call.</summary>
+    public OutgoingCall? OutgoingCall { get; internal init; }
+
+    /// <summary>LAC role: what the LNS last said in an SLI; null when it said nothing.</summary>
+    public Accm? Accm { get; internal set; }
+
+    /// <summary>LNS role: what the LAC last said in a WEN; null when it said nothing.</summary>
+    public CallErrors? CallErrors { get; internal set; }
 
     /// <summary>What is known about the call; an LNS learns the rest with SessionEstablished.</summary>
     public IncomingCall Call { get; internal set; }
 
     /// <summary>When data could flow first; <see cref="Timestamp.Never"/> before that.</summary>
     public Timestamp EstablishedAt { get; internal set; } = Timestamp.Never;
+
+    /// <summary>Why the session has ended; null while it has not.</summary>
+    public Disconnect? Ended { get; internal set; }
+
+    /// <summary>The last control messages and states of this session.</summary>
+    public History History => new(_history, isSession: true);
 
     /// <summary>A place for the owner's own state.</summary>
     public object? Owner { get; set; }
@@ -43,15 +67,68 @@ public sealed class Session
 
     internal bool IsBeingSetUp => State is not (SessionState.Idle or SessionState.Established);
 
-    internal StateTable<SessionState, SessionInput, SessionAction> Table => IsPlacedHere ? IncomingCallTables.Lac : IncomingCallTables.Lns;
+    internal StateTable<SessionState, SessionInput, SessionAction> Table => Direction == CallDirection.Incoming
+        ? (IsLac ? IncomingCallTables.Lac : IncomingCallTables.Lns)
+        : (IsLac ? OutgoingCallTables.Lac : OutgoingCallTables.Lns);
 
-    /// <summary>Accepts an offered call: sends the ICRP. Without effect when the call is not offered any more.</summary>
-    public void Accept(Timestamp now)
+    /// <summary>
+    /// Accepts an offered call: sends the ICRP; or, of a call that we are to dial, the OCRP. Without effect when the call is not
+    /// offered any more.
+    /// </summary>
+    /// <param name="physicalChannelId">LAC role: the channel, for the logs of both ends (section 4.4.4).</param>
+    public void Accept(Timestamp now, uint? physicalChannelId = null)
     {
         if (State == SessionState.Offered)
         {
-            Tunnel.Apply(this, SessionInput.IcrqAcceptable, null, now);
+            Call = physicalChannelId is null ? Call : Call with { PhysicalChannelId = physicalChannelId };
+            Tunnel.Apply(this, Offer(SessionInput.IcrqAcceptable, SessionInput.OcrqAcceptable), null, now);
         }
+    }
+
+    /// <summary>
+    /// LAC role, an outgoing call: the called party answered. Sends the OCCN; the session is then established. Without effect in
+    /// another state.
+    /// </summary>
+    public void Connect(BearerConnection connection, Timestamp now)
+    {
+        if (State == SessionState.WaitCsAnswer)
+        {
+            Call = Call with
+            {
+                TxConnectSpeed = connection.TxConnectSpeed,
+                RxConnectSpeed = connection.RxConnectSpeed,
+                FramingType = connection.FramingType,
+                SequencingRequired = connection.SequencingRequired,
+            };
+            Tunnel.Apply(this, SessionInput.BearerAnswer, null, now);
+        }
+    }
+
+    /// <summary>LNS role: tells the LAC the ACCM that was negotiated, in an SLI. False unless established in that role.</summary>
+    public bool TrySendAccm(Accm accm, Timestamp now)
+    {
+        if (State != SessionState.Established || IsLac)
+        {
+            return false;
+        }
+
+        Tunnel.SendStatus(this, Tunnel.ComposeSli(this, accm), now);
+        return true;
+    }
+
+    /// <summary>
+    /// LAC role: tells the LNS the line's errors, in a WEN. False unless established in that role. Section 6.13 wants at least 60 s
+    /// between two.
+    /// </summary>
+    public bool TrySendCallErrors(CallErrors errors, Timestamp now)
+    {
+        if (State != SessionState.Established || !IsLac)
+        {
+            return false;
+        }
+
+        Tunnel.SendStatus(this, Tunnel.ComposeWen(this, errors), now);
+        return true;
     }
 
     /// <summary>Refuses an offered call with a CDN. Without effect when the call is not offered any more.</summary>
@@ -59,7 +136,7 @@ public sealed class Session
     {
         if (State == SessionState.Offered)
         {
-            Tunnel.Apply(this, SessionInput.IcrqNotAcceptable, why, now);
+            Tunnel.Apply(this, Offer(SessionInput.IcrqNotAcceptable, SessionInput.OcrqNotAcceptable), why, now);
         }
     }
 
@@ -71,6 +148,14 @@ public sealed class Session
             Tunnel.Apply(this, SessionInput.LocalClose, why, now);
         }
     }
+
+    internal void Record(in HistoryEntry entry) => _history.Add(entry, HistoryRing.SessionCapacity);
+
+    internal void RecordState(Timestamp now) =>
+        _history.NoteState((byte)State, LocalSessionId, now, HistoryRing.SessionCapacity);
+
+    private SessionInput Offer(SessionInput incoming, SessionInput outgoing) =>
+        Direction == CallDirection.Incoming ? incoming : outgoing;
 
     public override string ToString() => $"{Tunnel} session {LocalSessionId}/{PeerSessionId}";
 }

@@ -12,7 +12,8 @@ public sealed partial class Tunnel
     private readonly L2tpEndpoint _endpoint;
     private uint _noticesGiven;
 
-    internal Tunnel(L2tpEndpoint endpoint, ushort localTunnelId, in UdpPath path, TunnelSettings settings, bool isStartedHere, Timestamp now)
+    internal Tunnel(
+        L2tpEndpoint endpoint, ushort localTunnelId, in UdpPath path, TunnelSettings settings, bool isStartedHere, Timestamp now)
     {
         _endpoint = endpoint;
         LocalTunnelId = localTunnelId;
@@ -21,6 +22,7 @@ public sealed partial class Tunnel
         IsStartedHere = isStartedHere;
         StartedAt = now;
         Channel = new(settings.Channel, now);
+        _history = new(now);
     }
 
     public TunnelState State { get; private set; }
@@ -72,6 +74,12 @@ public sealed partial class Tunnel
 
     /// <summary>True when nothing that we sent waits for an acknowledgement. After a close: the peer knows.</summary>
     public bool IsEverythingAcknowledged => Channel.Unacknowledged == 0;
+
+    /// <summary>Control messages that wait for their turn or their acknowledgement.</summary>
+    public int MessagesQueued => Channel.Unacknowledged;
+
+    /// <summary>Of those, how many are under way: never more than <see cref="PeerReceiveWindow"/>.</summary>
+    public int MessagesInFlight => Channel.InFlight;
 
     /// <summary>Ns of the next control message that is sent from here.</summary>
     public ushort NextNs => Channel.NextNs;
@@ -150,7 +158,7 @@ public sealed partial class Tunnel
         AddSession(session, now);
         if (State == TunnelState.Established)
         {
-            Apply(session, SessionInput.TunnelOpen, null, now);
+            OpenCall(session, now);
         }
 
         _endpoint.Touch(this, now);

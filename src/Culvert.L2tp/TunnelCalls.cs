@@ -4,22 +4,16 @@ using Culvert.L2tp.Wire;
 
 namespace Culvert.L2tp;
 
-/// <summary>Sessions of a tunnel: incoming calls in both roles (RFC 2661 sections 5.2.1, 5.6 and 7.4).</summary>
+/// <summary>Sessions of a tunnel: their tables, and incoming calls in both roles (RFC 2661 sections 5.2.1, 5.6 and 7.4).</summary>
 public sealed partial class Tunnel
 {
-    // Most tunnels of an LNS for clients carry one session, so nothing is kept for a tunnel without any.
-    private Dictionary<ushort, Session>? _sessions;
-    private Dictionary<ushort, Session>? _sessionsByPeerId;
-
-    // In the order of their deadlines, since all have the same patience; those that got established are skipped.
-    private Queue<Session>? _beingSetUp;
     private bool _placesCalls;
-
-    private Timestamp NextCallDeadline => _beingSetUp is { Count: > 0 } ? _beingSetUp.Peek().SetUpDeadline : Timestamp.Never;
+    private bool _asksForCalls;
 
     /// <summary>Moves a session along its table. A refusal's reason is <paramref name="why"/>.</summary>
     internal void Apply(Session session, SessionInput input, Disconnect? why, Timestamp now)
     {
+        _endpoint.NoteTime(now);
         if (!session.Table.TryFind(session.State, input, out Transition<SessionState, SessionInput, SessionAction> transition))
         {
             Count(L2tpCounter.UnexpectedMessage);
@@ -30,24 +24,37 @@ public sealed partial class Tunnel
         {
             case SessionAction.SendIcrq:
                 session.State = transition.Next;
-                Send(ControlMessages.Icrq(session, _endpoint.Random), now);
+                Send(ControlMessages.Icrq(session, _endpoint.Random), now, session);
                 break;
             case SessionAction.SendIcrp:
                 session.State = transition.Next;
-                Send(ControlMessages.Icrp(session, _endpoint.Random), now);
+                Send(ControlMessages.Icrp(session, _endpoint.Random), now, session);
                 break;
-            case SessionAction.SendIccn:
-                if (Send(ControlMessages.Iccn(session, _endpoint.Random), now))
+            case SessionAction.SendOcrq:
+                session.State = transition.Next;
+                Send(ControlMessages.Ocrq(session, session.OutgoingCall!, _endpoint.Random), now, session);
+                break;
+            case SessionAction.SendOcrp:
+                session.State = transition.Next;
+                Send(ControlMessages.Ocrp(session, _endpoint.Random), now, session);
+                break;
+            case SessionAction.SendIccn or SessionAction.SendOccn:
+                byte[] connected = transition.Action == SessionAction.SendIccn
+                    ? ControlMessages.Iccn(session, _endpoint.Random) : ControlMessages.Occn(session, _endpoint.Random);
+                if (Send(connected, now, session))
                 {
                     Establish(session, now);
                 }
 
                 break;
+            case SessionAction.None:
+                session.State = transition.Next;
+                break;
             case SessionAction.PrepareForData:
                 Establish(session, now);
                 break;
             case SessionAction.SendCdn:
-                if (SendCdn(session.LocalSessionId, session.PeerSessionId, why!, now))
+                if (SendCdn(session.LocalSessionId, session.PeerSessionId, why!, now, session))
                 {
                     End(session, why!);
                 }
@@ -56,6 +63,11 @@ public sealed partial class Tunnel
             default:
                 End(session, why!);
                 break;
+        }
+
+        if (session.Ended is null)
+        {
+            session.RecordState(now);
         }
 
         _endpoint.Touch(this, now);
@@ -71,104 +83,109 @@ public sealed partial class Tunnel
 
         switch (message.Type)
         {
-            case MessageType.Icrq:
-                HandleIcrq(header, message, now);
+            case MessageType.Icrq or MessageType.Ocrq:
+                HandleRequest(header, message, now);
                 break;
-            case MessageType.Icrp:
-                HandleIcrp(header, message, now);
+            case MessageType.Icrp or MessageType.Ocrp:
+                HandleReply(header, message, now);
                 break;
             case MessageType.Iccn:
                 HandleIccn(header, message, now);
                 break;
+            case MessageType.Occn:
+                HandleOccn(header, message, now);
+                break;
             case MessageType.Cdn:
                 HandleCdn(header, message, now);
                 break;
-            case MessageType.Ocrq:
-                RejectCall(header, message, Disconnect.OfSession(CdnResult.NoFacilitiesPermanent, "outgoing calls are not served"), now);
-                break;
-            case MessageType.Wen or MessageType.Sli:
-                Count(L2tpCounter.StatusMessagesIgnored);
-                NoteEarlyStatus(header);
-                break;
             default:
-                Count(L2tpCounter.UnexpectedMessage); // OCRP and OCCN: no outgoing call was asked for
+                HandleStatus(header, message);
                 break;
         }
     }
 
-    private void HandleIcrq(in L2tpHeader header, in ControlMessage message, Timestamp now)
+    /// <summary>ICRQ or OCRQ.</summary>
+    private void HandleRequest(in L2tpHeader header, in ControlMessage message, Timestamp now)
     {
+        bool isOutgoing = message.Type == MessageType.Ocrq;
         _ = message.TryGetUInt16(AvpType.AssignedSessionId, out ushort peerSessionId);
         if (TryFindCallOf(header, message, out Session? existing))
         {
-            Apply(existing, SessionInput.Icrq, WrongState(existing, MessageType.Icrq), now);
+            ApplyWrongState(existing, isOutgoing ? SessionInput.Ocrq : SessionInput.Icrq, message.Type, now);
             return;
         }
 
-        if (JudgeIcrq(peerSessionId) is { } refusal)
+        Disconnect? refusal = peerSessionId == 0 ? NoSessionId : isOutgoing ? JudgeOcrq(message) : JudgeIcrq();
+        ushort localSessionId = 0;
+        if (refusal is null && !_endpoint.TryReserveSession(this, out localSessionId))
+        {
+            refusal = NoRoom;
+        }
+
+        if (refusal is not null)
         {
             SendCdn(_endpoint.UnusedSessionId(this), peerSessionId, refusal, now);
             return;
         }
 
-        if (!_endpoint.TryReserveSession(this, out ushort localSessionId))
+        OutgoingCall? asked = isOutgoing ? CallFacts.FromOcrq(message) : null;
+        IncomingCall call = asked is null ? CallFacts.FromIcrq(message) : CallFacts.Of(asked);
+        var session = new Session(this, localSessionId, peerSessionId, isPlacedHere: false, call, SessionState.Offered)
         {
-            SendCdn(_endpoint.UnusedSessionId(this), peerSessionId, NoRoom, now);
-            return;
-        }
-
-        var session = new Session(this, localSessionId, peerSessionId, isPlacedHere: false, CallFacts.FromIcrq(message), SessionState.Offered);
+            OutgoingCall = asked,
+        };
         AddSession(session, now);
-        _endpoint.Tell(new(L2tpEventKind.CallOffered, this, session));
+        RecordRequest(session);
+        _endpoint.Tell(new(isOutgoing ? L2tpEventKind.OutgoingCallRequested : L2tpEventKind.CallOffered, this, session));
     }
 
     private static readonly Disconnect NoRoom = Disconnect.OfSession(CdnResult.NoFacilitiesTemporary, "no session is free");
 
-    private Disconnect? JudgeIcrq(ushort peerSessionId)
-    {
-        if (peerSessionId == 0)
-        {
-            return Disconnect.OfSession(CdnResult.GeneralError, ErrorCode.VendorSpecific, "Assigned Session ID 0");
-        }
+    private static readonly Disconnect NoSessionId =
+        Disconnect.OfSession(CdnResult.GeneralError, ErrorCode.VendorSpecific, "Assigned Session ID 0");
 
-        return Settings.AcceptIncomingCalls ? null
-            : Disconnect.OfSession(CdnResult.NoFacilitiesPermanent, "incoming calls are not served for this peer");
-    }
+    private Disconnect? JudgeIcrq() => Settings.AcceptIncomingCalls ? null
+        : Disconnect.OfSession(CdnResult.NoFacilitiesPermanent, "incoming calls are not served for this peer");
 
-    private void HandleIcrp(in L2tpHeader header, in ControlMessage message, Timestamp now)
+    /// <summary>ICRP or OCRP.</summary>
+    private void HandleReply(in L2tpHeader header, in ControlMessage message, Timestamp now)
     {
+        bool isOutgoing = message.Type == MessageType.Ocrp;
         _ = message.TryGetUInt16(AvpType.AssignedSessionId, out ushort peerSessionId);
         if (!TryFindSession(header.SessionId, out Session? session))
         {
-            HandleIcrpForNobody(header.SessionId, peerSessionId, now);
+            HandleReplyForNobody(message.Type, header.SessionId, peerSessionId, now);
             return;
         }
 
-        if (!session.IsPlacedHere || session.State != SessionState.WaitReply)
+        if (session.State != SessionState.WaitReply || session.Direction != DirectionOf(message.Type))
         {
-            Apply(session, SessionInput.Icrp, WrongState(session, MessageType.Icrp), now);
+            ApplyWrongState(session, isOutgoing ? SessionInput.Ocrp : SessionInput.Icrp, message.Type, now);
             return;
         }
 
         if (peerSessionId == 0 || _sessionsByPeerId?.ContainsKey(peerSessionId) == true)
         {
-            string what = peerSessionId == 0 ? "Assigned Session ID 0" : "Assigned Session ID is in use";
-            Apply(session, SessionInput.IcrpNotAcceptable, Disconnect.OfSession(CdnResult.GeneralError, ErrorCode.VendorSpecific, what), now);
+            Disconnect why = peerSessionId == 0 ? NoSessionId
+                : Disconnect.OfSession(CdnResult.GeneralError, ErrorCode.VendorSpecific, "Assigned Session ID is in use");
+            Apply(session, isOutgoing ? SessionInput.OcrpNotAcceptable : SessionInput.IcrpNotAcceptable, why, now);
             return;
         }
 
         session.PeerSessionId = peerSessionId;
         (_sessionsByPeerId ??= []).Add(peerSessionId, session);
-        Apply(session, SessionInput.IcrpAcceptable, null, now);
+        session.Call = isOutgoing ? CallFacts.WithOcrp(session.Call, message) : session.Call;
+        Apply(session, isOutgoing ? SessionInput.OcrpAcceptable : SessionInput.IcrpAcceptable, null, now);
     }
 
-    // Idle, ICRP: a LAC cleans up (its CDN is under way), an LNS sends a CDN.
-    private void HandleIcrpForNobody(ushort claimedSessionId, ushort peerSessionId, Timestamp now)
+    // Idle, ICRP or OCRP: whoever has placed such a call before cleans up (its CDN is under way), any other node sends a CDN.
+    private void HandleReplyForNobody(MessageType type, ushort claimedSessionId, ushort peerSessionId, Timestamp now)
     {
         Count(L2tpCounter.UnexpectedMessage);
-        if (!_placesCalls && claimedSessionId != 0 && peerSessionId != 0)
+        bool isPlacer = type == MessageType.Ocrp ? _asksForCalls : _placesCalls;
+        if (!isPlacer && claimedSessionId != 0 && peerSessionId != 0)
         {
-            Disconnect why = Disconnect.OfSession(CdnResult.GeneralError, ErrorCode.InvalidSessionId, "ICRP for no session");
+            Disconnect why = Disconnect.OfSession(CdnResult.GeneralError, ErrorCode.InvalidSessionId, $"{type.Name()} for no session");
             SendCdn(claimedSessionId, peerSessionId, why, now);
         }
     }
@@ -181,13 +198,13 @@ public sealed partial class Tunnel
             return;
         }
 
-        if (session.State != SessionState.WaitConnect)
+        if (session is not { Direction: CallDirection.Incoming, State: SessionState.WaitConnect })
         {
-            Apply(session, SessionInput.Iccn, WrongState(session, MessageType.Iccn), now);
+            ApplyWrongState(session, SessionInput.Iccn, message.Type, now);
             return;
         }
 
-        session.Call = CallFacts.WithIccn(session.Call, message);
+        session.Call = CallFacts.WithConnected(session.Call, message);
         bool hasFraming = session.Call.FramingType == 0 || (session.Call.FramingType & Settings.FramingCapabilities) != 0;
         Disconnect? refusal = hasFraming ? null
             : Disconnect.OfSession(CdnResult.GeneralError, ErrorCode.ValueOutOfRange, "Framing Type is not among our Framing Capabilities");
@@ -234,7 +251,8 @@ public sealed partial class Tunnel
         {
             Apply(session, SessionInput.LocalClose, why, now);
         }
-        else if (message.Type is MessageType.Icrq or MessageType.Ocrq && message.TryGetUInt16(AvpType.AssignedSessionId, out ushort assigned))
+        else if (message.Type is MessageType.Icrq or MessageType.Ocrq &&
+            message.TryGetUInt16(AvpType.AssignedSessionId, out ushort assigned))
         {
             SendCdn(_endpoint.UnusedSessionId(this), assigned, why, now);
         }
@@ -244,119 +262,20 @@ public sealed partial class Tunnel
         }
     }
 
-    private void NoteEarlyStatus(in L2tpHeader header)
+    private bool SendCdn(ushort localSessionId, ushort peerSessionId, Disconnect why, Timestamp now, Session? session = null)
     {
-        if (!TryFindSession(header.SessionId, out Session? session) || session.State != SessionState.Established)
-        {
-            Notice(L2tpNotice.EarlyStatusMessage);
-        }
+        Disconnect said = Settings.RefuseWithGeneralError ? why.AsGeneralError() : why;
+        return Send(ControlMessages.Cdn(localSessionId, peerSessionId, said), now, session, said);
     }
 
-    private void AddSession(Session session, Timestamp now)
+    // The tables of incoming calls do not mention the messages of outgoing ones, nor the other way round; either ends the session.
+    private void ApplyWrongState(Session session, SessionInput input, MessageType type, Timestamp now)
     {
-        session.SetUpDeadline = now + Settings.CallTimeout;
-        (_sessions ??= []).Add(session.LocalSessionId, session);
-        if (session.PeerSessionId != 0)
-        {
-            (_sessionsByPeerId ??= []).Add(session.PeerSessionId, session);
-        }
-
-        _endpoint.NoteSetUp(1);
-        (_beingSetUp ??= new()).Enqueue(session);
+        Disconnect why =
+            Disconnect.OfSession(CdnResult.GeneralError, ErrorCode.VendorSpecific, $"{type.Name()} in state {session.State}");
+        Apply(session, DirectionOf(type) == session.Direction ? input : SessionInput.LocalClose, why, now);
     }
 
-    private void OpenWaitingCalls(Timestamp now)
-    {
-        if (_sessions is null)
-        {
-            return;
-        }
-
-        foreach (Session session in _sessions.Values)
-        {
-            Apply(session, SessionInput.TunnelOpen, null, now);
-        }
-    }
-
-    private void Establish(Session session, Timestamp now)
-    {
-        _endpoint.NoteSetUp(-1);
-        session.State = SessionState.Established;
-        session.EstablishedAt = now;
-        ForgetSetUps();
-        Count(L2tpCounter.SessionsEstablished);
-        _endpoint.Tell(new(L2tpEventKind.SessionEstablished, this, session));
-    }
-
-    private void End(Session session, Disconnect why)
-    {
-        _sessions!.Remove(session.LocalSessionId);
-        if (session.PeerSessionId != 0)
-        {
-            _sessionsByPeerId?.Remove(session.PeerSessionId);
-        }
-
-        TellEnd(session, why);
-        ForgetSetUps();
-    }
-
-    /// <summary>Ends all sessions without a word to the peer, whom a StopCCN tells everything (section 5.7).</summary>
-    private void EndAllSessions(Disconnect why)
-    {
-        Dictionary<ushort, Session>? sessions = _sessions;
-        _sessions = null;
-        _sessionsByPeerId = null;
-        _beingSetUp = null;
-        if (sessions is null)
-        {
-            return;
-        }
-
-        foreach (Session session in sessions.Values)
-        {
-            TellEnd(session, why);
-        }
-    }
-
-    private void TellEnd(Session session, Disconnect why)
-    {
-        if (session.IsBeingSetUp)
-        {
-            _endpoint.NoteSetUp(-1);
-        }
-
-        session.State = SessionState.Idle;
-        _endpoint.ReleaseSession(this, session.LocalSessionId);
-        Count(L2tpCounter.SessionsClosed);
-        _endpoint.Tell(new(L2tpEventKind.SessionClosed, this, session, why));
-    }
-
-    private void ExpireCalls(Timestamp now)
-    {
-        while (_beingSetUp is { Count: > 0 } queue && queue.Peek().SetUpDeadline <= now)
-        {
-            Session session = queue.Peek();
-            Disconnect why = Disconnect.OfSession(CdnResult.NotEstablishedInTime, $"in state {session.State}").AsTimeout();
-            Apply(session, session.State == SessionState.Offered ? SessionInput.IcrqNotAcceptable : SessionInput.LocalClose, why, now);
-        }
-    }
-
-    private void ForgetSetUps()
-    {
-        while (_beingSetUp is { Count: > 0 } queue && !queue.Peek().IsBeingSetUp)
-        {
-            queue.Dequeue();
-        }
-
-        if (_beingSetUp is { Count: 0 })
-        {
-            _beingSetUp = null;
-        }
-    }
-
-    private bool SendCdn(ushort localSessionId, ushort peerSessionId, Disconnect why, Timestamp now) =>
-        Send(ControlMessages.Cdn(localSessionId, peerSessionId, Settings.RefuseWithGeneralError ? why.AsGeneralError() : why), now);
-
-    private static Disconnect WrongState(Session session, MessageType type) =>
-        Disconnect.OfSession(CdnResult.GeneralError, ErrorCode.VendorSpecific, $"{type.Name()} in state {session.State}");
+    private static CallDirection DirectionOf(MessageType type) =>
+        type is MessageType.Ocrq or MessageType.Ocrp or MessageType.Occn ? CallDirection.Outgoing : CallDirection.Incoming;
 }

@@ -17,7 +17,7 @@ public sealed partial class Tunnel
         {
             case ChannelAlarm.HelloDue:
                 Count(L2tpCounter.HellosSent);
-                Send(ControlMessages.Hello(), now, isHello: true);
+                Send(ControlMessages.Hello(), now);
                 break;
             case ChannelAlarm.Exhausted:
                 GiveUp(now);
@@ -41,6 +41,7 @@ public sealed partial class Tunnel
     /// <summary>Moves the tunnel along its table. What ends it is said by <paramref name="why"/>.</summary>
     private void Apply(TunnelInput input, Disconnect? why, Timestamp now)
     {
+        _endpoint.NoteTime(now);
         if (!ControlConnectionTable.Rows.TryFind(State, input, out Transition<TunnelState, TunnelInput, TunnelAction> transition))
         {
             Count(L2tpCounter.UnexpectedMessage);
@@ -75,6 +76,8 @@ public sealed partial class Tunnel
                 LingerFrom(now);
                 break;
         }
+
+        RecordState();
     }
 
     private void HandleStopCcn(in ControlMessage message, Timestamp now)
@@ -148,14 +151,17 @@ public sealed partial class Tunnel
 
     private void CleanUp(Disconnect why)
     {
-        bool isTold = State == TunnelState.Established || IsStartedHere || why.Origin == DisconnectOrigin.Local;
+        // A half-open tunnel that only timed out may be a spoofed SCCRQ: that is counted, not told.
+        bool isTold = State == TunnelState.Established || IsStartedHere || why.Origin != DisconnectOrigin.Timeout;
         State = TunnelState.Idle;
         Ended = why;
         LocalChallenge = null;
         _peerChallenge = null;
         Channel.HellosEnabled = false;
         EndAllSessions(why);
+        RecordState();
         _endpoint.NoteEnded(this);
+        _endpoint.Remember(this, null, why);
         if (isTold)
         {
             _endpoint.Tell(new(L2tpEventKind.TunnelClosed, this, null, why));
@@ -172,7 +178,7 @@ public sealed partial class Tunnel
         }
 
         Channel.DropUnsent();
-        Send(ControlMessages.StopCcn(LocalTunnelId, why), now);
+        Send(ControlMessages.StopCcn(LocalTunnelId, why), now, why: why);
     }
 
     private void GiveUp(Timestamp now)
@@ -180,7 +186,8 @@ public sealed partial class Tunnel
         if (Ended is null)
         {
             Count(IsHalfOpen ? L2tpCounter.HalfOpenExpired : L2tpCounter.RetriesExhausted);
-            CleanUp(Disconnect.OfTunnel(StopCcnResult.GeneralRequest, Channel.Failure.ToString()!).AsTimeout());
+            string facts = Channel.Failure!.Value.Describe($"peer {Path.Peer.Address}");
+            CleanUp(Disconnect.OfTunnel(StopCcnResult.GeneralRequest, facts).AsTimeout());
         }
 
         _endpoint.Forget(this);
@@ -202,9 +209,10 @@ public sealed partial class Tunnel
     }
 
     /// <summary>False when the tunnel ended because of it, with all its sessions.</summary>
-    private bool Send(byte[] message, Timestamp now, bool isHello = false)
+    private bool Send(byte[] message, Timestamp now, Session? session = null, Disconnect? why = null)
     {
-        if (Channel.TrySend(message, isHello))
+        RecordSent(message, session, why);
+        if (Channel.TrySend(message, isHello: ControlMessages.TypeOf(message) == MessageType.Hello))
         {
             return true;
         }
@@ -212,7 +220,7 @@ public sealed partial class Tunnel
         // A peer that lets tens of thousands of messages pile up is not to be helped, and a lost message would break the promise.
         if (Ended is null)
         {
-            CleanUp(Disconnect.OfTunnel(StopCcnResult.GeneralError, ErrorCode.InsufficientResources, "too many messages wait for the peer"));
+            CleanUp(Disconnect.OfTunnel(StopCcnResult.GeneralError, ErrorCode.InsufficientResources, "too many messages wait"));
             ForgetSoon(now);
         }
 

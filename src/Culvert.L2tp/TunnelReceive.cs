@@ -25,6 +25,7 @@ public sealed partial class Tunnel
                 break;
             case ChannelVerdict.Duplicate:
                 Count(L2tpCounter.DuplicatesReceived);
+                RecordRepeated(header, message, now);
                 break;
             case ChannelVerdict.Held:
                 Count(L2tpCounter.MessagesHeld);
@@ -86,6 +87,8 @@ public sealed partial class Tunnel
 
         ReadOnlySpan<byte> body = datagram[header.PayloadStart..header.PayloadEnd];
         bool isReadable = ControlMessage.TryRead(body, Settings.Secret, _endpoint.Scratch, out ControlMessage message);
+        _ = message.TryGetResultCode(out ResultCodeValue result);
+        RecordReceived(header, message.Type, result, HistoryKind.Received, now);
         if (message.Fault == ControlMessageFault.NoMessageType)
         {
             Count(L2tpCounter.MalformedMessage);

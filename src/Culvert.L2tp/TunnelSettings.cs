@@ -22,7 +22,9 @@ public enum PathChange : byte
     /// <summary>Drop them and give notice once (section 8.1: addresses and ports stay static).</summary>
     Ignore,
 
-    /// <summary>Take the new address and port over. For clients behind a NAT that forgets; anybody who guesses the ID can divert the tunnel.</summary>
+    /// <summary>
+    /// Take the new address and port over. For clients behind a NAT that forgets; anybody who guesses the ID can divert the tunnel.
+    /// </summary>
     Follow,
 }
 
@@ -62,7 +64,9 @@ public sealed record TunnelSettings
     /// <summary>Our Framing Capabilities: bit 0 synchronous, bit 1 asynchronous.</summary>
     public uint FramingCapabilities { get; init; } = 3;
 
-    /// <summary>Our Bearer Capabilities: bit 0 digital, bit 1 analog; null sends none, as a node that places no outgoing calls may.</summary>
+    /// <summary>
+    /// Our Bearer Capabilities: bit 0 digital, bit 1 analog. Null: both where outgoing calls are accepted, else none is sent.
+    /// </summary>
     public uint? BearerCapabilities { get; init; }
 
     /// <summary>Timers and windows of the control channel.</summary>
@@ -73,6 +77,12 @@ public sealed record TunnelSettings
 
     /// <summary>Whether this peer may place incoming calls, as a LAC does.</summary>
     public bool AcceptIncomingCalls { get; init; } = true;
+
+    /// <summary>
+    /// Whether this peer may ask us to dial, as an LNS does of a LAC. The owner then answers
+    /// <see cref="L2tpEventKind.OutgoingCallRequested"/>.
+    /// </summary>
+    public bool AcceptOutgoingCalls { get; init; }
 
     /// <summary>From the first message until the tunnel is established.</summary>
     public TimeSpan EstablishTimeout { get; init; } = TimeSpan.FromSeconds(60);
@@ -87,13 +97,17 @@ public sealed record TunnelSettings
 
     public PathChange OnPathChange { get; init; } = PathChange.Ignore;
 
-    /// <summary>D-Link DIR-300: control messages keep Tunnel ID 0 after set-up. Taken for the peer's only tunnel on that address and port.</summary>
+    /// <summary>
+    /// D-Link DIR-300: control messages keep Tunnel ID 0 after set-up. Taken for the peer's only tunnel on that address and port.
+    /// </summary>
     public bool AcceptTunnelIdZero { get; init; }
 
     /// <summary>
     /// Send CDN result 2 with a general error in place of results 4, 5 and 6: JunosE and other LACs try their next LNS on 2 only.
     /// </summary>
     public bool RefuseWithGeneralError { get; init; }
+
+    internal uint? AdvertisedBearers => BearerCapabilities ?? (AcceptOutgoingCalls ? 3u : null);
 
     internal bool SendsChallenge => Secret is { Length: > 0 } && (AuthenticatePeer ?? true);
 }

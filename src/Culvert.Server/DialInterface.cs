@@ -46,6 +46,9 @@ internal sealed class DialInterface : IDisposable
         }
     }
 
+    /// <summary>The path changed while the connection is up.</summary>
+    public void SetMtu(int mtu) => _netlink.SetLinkMtu(_index, mtu);
+
     /// <summary>Takes away what <see cref="Up"/> gave. Does nothing when it is down.</summary>
     public void Down()
     {

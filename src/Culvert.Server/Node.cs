@@ -142,7 +142,7 @@ public sealed class Node : IAsyncDisposable
         var paths = new PathMtu(_netlink);
         var access = new AccessNode(_configuration.Settings, sessions, routes, paths, random);
         int largestPacket = Math.Max(_configuration.Interface.Mtu ?? LnsInterface.UsualMtu, LnsInterface.UsualMtu);
-        OpenListeners(Forwarder.Headroom + largestPacket);
+        OpenListeners(Shard.LargestDatagram(largestPacket));
         _shard = new Shard([.. _listeners], forwarder, access, paths, largestPacket, OnEvent);
         if (_configuration.Listen.Count > 0)
         {
@@ -227,6 +227,9 @@ public sealed class Node : IAsyncDisposable
                 break;
             case NodeEventKind.DialUp:
                 InterfaceOf(e.Dial!)?.Up(e.Subscriber!);
+                break;
+            case NodeEventKind.DialMtuChanged:
+                InterfaceOf(e.Dial!)?.SetMtu(e.Subscriber!.Mtu);
                 break;
             case NodeEventKind.DialDown:
                 InterfaceOf(e.Dial!)?.Down();

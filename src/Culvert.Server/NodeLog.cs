@@ -18,7 +18,7 @@ internal sealed partial class NodeLog(ILogger logger)
             case NodeEventKind.TunnelDown:
                 TunnelDown(e.Tunnel!.LocalTunnelId, e.Tunnel.Path.Peer, e.Tunnel.PeerHostName, e.Text);
                 break;
-            case NodeEventKind.SessionUp or NodeEventKind.DialUp:
+            case NodeEventKind.SessionUp or NodeEventKind.DialUp or NodeEventKind.DialMtuChanged:
                 SessionUp(e.Subscriber!.Key, e.Subscriber.Tunnel.Path.Peer, e.Subscriber.UserName, e.Text);
                 break;
             case NodeEventKind.SessionDown:
@@ -34,6 +34,9 @@ internal sealed partial class NodeLog(ILogger logger)
                 break;
             case NodeEventKind.AuthenticationFailed:
                 AuthenticationFailed(e.Subscriber!.Key, e.Subscriber.Tunnel.Path.Peer, e.Text);
+                break;
+            case NodeEventKind.PeerRefused:
+                Warning(e.Text);
                 break;
             case NodeEventKind.Notice:
                 Notice(e.Tunnel!.LocalTunnelId, e.Tunnel.Path.Peer, e.Text);

@@ -1,5 +1,6 @@
 using Culvert.Core;
 using Culvert.Dataplane;
+using Culvert.L2tp;
 using Culvert.Linux;
 using Culvert.Server.Captures;
 using Culvert.Subscribers;
@@ -20,7 +21,6 @@ internal sealed class Shard : IDisposable
     /// <summary>Packets from one TUN in one turn, so that a flood in one direction does not starve the other.</summary>
     private const int TunTurn = 64;
 
-    private const int DatagramSize = 2048;
     private const int DatagramsPerTurn = 64;
 
     /// <summary>Each holds some 8 MB; more than an operator looks at side by side.</summary>
@@ -41,7 +41,7 @@ internal sealed class Shard : IDisposable
     private readonly byte[] _tunBuffer;
     private readonly byte[] _reply = new byte[Forwarder.ReplyCapacity];
     private readonly byte[] _scratch = new byte[ScratchSize];
-    private readonly byte[] _control = new byte[DatagramSize];
+    private readonly byte[] _control = new byte[L2tpEndpoint.MaximumMessageSize];
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Thread _thread;
     private TunDevice? _sharedTun;
@@ -58,7 +58,7 @@ internal sealed class Shard : IDisposable
         _access = access;
         _paths = paths;
         _onEvent = onEvent;
-        _incoming = new ReceiveBatch(DatagramsPerTurn, Math.Max(DatagramSize, largestPacket + Forwarder.Headroom));
+        _incoming = new ReceiveBatch(DatagramsPerTurn, LargestDatagram(largestPacket));
         _tunBuffer = new byte[Forwarder.Headroom + largestPacket];
         Mailbox = new Mailbox(_wake);
         _poller.Add(_wake.Descriptor, WakeToken);
@@ -79,8 +79,11 @@ internal sealed class Shard : IDisposable
     /// <summary>Ends when the loop does; faulted when it ended by an error in our own code.</summary>
     public Task Ended => _ended.Task;
 
-    /// <summary>Octets of the largest datagram that is taken in or sent.</summary>
-    public int LargestDatagram => Math.Max(_incoming.BufferSize, _tunBuffer.Length);
+    /// <summary>What must fit into one datagram, in octets: a packet with its headers, or a control message.</summary>
+    public static int LargestDatagram(int largestPacket) => Math.Max(largestPacket + Forwarder.Headroom, L2tpEndpoint.MaximumMessageSize);
+
+    /// <summary>Octets of the largest datagram that this shard takes in or sends.</summary>
+    public int DatagramSize => _incoming.BufferSize;
 
     public void Start() => _thread.Start();
 

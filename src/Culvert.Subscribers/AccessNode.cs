@@ -21,12 +21,18 @@ public sealed class AccessNode
     /// <summary>How often it is noticed that a session carries data: often enough that HELLOs and echoes stay away from busy peers.</summary>
     private static readonly TimeSpan ActivityInterval = TimeSpan.FromSeconds(15);
 
+    /// <summary>Refusals told in a second: an operator needs a few to see who it is, and a flood must not fill the log.</summary>
+    private const int RefusalsToldPerSecond = 5;
+
     private readonly L2tpEndpoint _l2tp;
     private readonly AccessPolicy _policy;
     private readonly LnsRole _lns;
     private readonly DialRole _dials;
     private readonly SubscriberSet _subscribers = new();
     private readonly Queue<Subscriber> _closing = new();
+    private Timestamp _refusalsSince;
+    private int _refusals;
+    private Timestamp _now;
     private readonly BoundedQueue<NodeEvent> _events = new(MostEvents);
 
     /// <param name="settings">What the operator decided.</param>
@@ -37,7 +43,7 @@ public sealed class AccessNode
     public AccessNode(NodeSettings settings, SessionTable sessions, RouteTable routes, IPathMtu paths, IRandomSource random)
     {
         Random = random;
-        _policy = new AccessPolicy(settings);
+        _policy = new AccessPolicy(settings, TellRefusal);
         Plane = new Plane(sessions, routes, paths);
         _lns = new LnsRole(this, _policy);
         _dials = new DialRole(this);
@@ -69,6 +75,12 @@ public sealed class AccessNode
 
     public L2tpCounters L2tpCounters => _l2tp.Counters;
 
+    /// <summary>Sessions whose call is not established yet.</summary>
+    public int SessionsBeingSetUp => _l2tp.SessionsBeingSetUp;
+
+    /// <summary>Sessions that have PPP frames to send.</summary>
+    public int SessionsWaitingToTransmit => _subscribers.WaitingToTransmit;
+
     /// <summary>The rule under which a tunnel was accepted, or the connection that it was dialled for.</summary>
     public string RuleName(Tunnel tunnel) => tunnel.Owner is Dial dial ? dial.Settings.Name : _policy.RuleOf(tunnel)?.Name ?? "";
 
@@ -82,6 +94,7 @@ public sealed class AccessNode
     /// <summary>A datagram with the T bit set.</summary>
     public void ReceiveControl(in UdpPath path, ReadOnlySpan<byte> datagram, Timestamp now)
     {
+        _now = now;
         _l2tp.Receive(path, datagram, now);
         HandleL2tpEvents(now);
     }
@@ -104,6 +117,9 @@ public sealed class AccessNode
 
         subscriber.Link.Receive(frame, now);
         Settle(subscriber, now);
+
+        // A frame can end another session: the one whose fixed address this user takes over.
+        HandleL2tpEvents(now);
     }
 
     public void Advance(Timestamp now)
@@ -167,7 +183,7 @@ public sealed class AccessNode
 
     public void StopDial(Dial dial, string reason, Timestamp now)
     {
-        _dials.Stop(dial, reason, now);
+        _dials.Stop(dial, reason, Disconnects.TunnelClosed(reason), now);
         HandleL2tpEvents(now);
     }
 
@@ -189,6 +205,10 @@ public sealed class AccessNode
             if (subscriber.Tunnel.Path.Peer.Address == peer && subscriber.IsUp)
             {
                 Plane.Update(subscriber);
+                if (subscriber.Tunnel.Owner is Dial dial)
+                {
+                    Tell(NodeEventKind.DialMtuChanged, $"MTU {subscriber.Mtu}", subscriber, dial);
+                }
             }
         }
     }
@@ -196,7 +216,7 @@ public sealed class AccessNode
     /// <summary>Ends a tunnel and everything in it; false when there is no such tunnel.</summary>
     public bool CloseTunnel(ushort localTunnelId, string reason, Timestamp now)
     {
-        if (!_l2tp.TryFind(localTunnelId, out Tunnel? tunnel))
+        if (!_l2tp.TryFind(localTunnelId, out Tunnel? tunnel) || tunnel.Ended is not null)
         {
             return false;
         }
@@ -238,7 +258,7 @@ public sealed class AccessNode
     {
         foreach (Dial dial in _dials.Dials.ToArray())
         {
-            _dials.Stop(dial, reason, now);
+            _dials.Stop(dial, reason, Disconnects.ShuttingDown(reason), now);
         }
 
         _l2tp.CloseAll(Disconnects.ShuttingDown(reason), now);
@@ -274,6 +294,25 @@ public sealed class AccessNode
         _closing.Enqueue(subscriber);
     }
 
+    private void TellRefusal(PeerEndpoint peer, string hostName)
+    {
+        if (_now - _refusalsSince >= TimeSpan.FromSeconds(1))
+        {
+            if (_refusals > RefusalsToldPerSecond)
+            {
+                Tell(NodeEventKind.PeerRefused, $"{_refusals - RefusalsToldPerSecond} more SCCRQs were refused in that second", null);
+            }
+
+            _refusalsSince = _now;
+            _refusals = 0;
+        }
+
+        if (++_refusals <= RefusalsToldPerSecond)
+        {
+            Tell(NodeEventKind.PeerRefused, $"tunnel from {peer} refused: no entry of 'peers' fits host name '{hostName}'", null);
+        }
+    }
+
     private void Close(Subscriber subscriber, string reason, Timestamp now)
     {
         subscriber.EndReason ??= reason;
@@ -295,7 +334,7 @@ public sealed class AccessNode
         return subscriber is not null;
     }
 
-    private List<Subscriber> AllSubscribers()
+    internal List<Subscriber> AllSubscribers()
     {
         var all = new List<Subscriber>(_subscribers.Count);
         _subscribers.Page(0, int.MaxValue, all);
@@ -469,12 +508,18 @@ public sealed class AccessNode
             Close(subscriber, "session timeout", now);
         }
 
-        if (now < subscriber.NextActivityCheck || !Plane.TryReadCounters(subscriber, out SessionCounters counters))
+        if (now < subscriber.NextActivityCheck)
         {
             return;
         }
 
+        // In any case, or a check that cannot be made would be due for ever.
         subscriber.NextActivityCheck = now + ActivityInterval;
+        if (!Plane.TryReadCounters(subscriber, out SessionCounters counters))
+        {
+            return;
+        }
+
         SessionCounters before = subscriber.LastCounters;
         subscriber.LastCounters = counters;
         if (counters.PacketsReceived != before.PacketsReceived)
@@ -498,7 +543,8 @@ public sealed class AccessNode
     {
         foreach (Subscriber subscriber in AllSubscribers())
         {
-            if (subscriber is { HoldsAddress: true, Pool: { } old } && !_policy.Pools.Contains(old))
+            // Also an address that no pool held so far: a fixed one, which a new pool must not give to somebody else.
+            if (subscriber.HoldsAddress && (subscriber.Pool is not { } old || !_policy.Pools.Contains(old)))
             {
                 AddressPool? pool = _policy.PoolOf(subscriber.PeerAddress);
                 subscriber.Pool = pool?.TryTakeExactly(subscriber.PeerAddress, subscriber.UserName) == true ? pool : null;

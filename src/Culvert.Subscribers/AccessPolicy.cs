@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using Culvert.Core;
 using Culvert.L2tp;
+using Culvert.L2tp.Wire;
 using Culvert.Subscribers.Policy;
 using Culvert.Subscribers.Pools;
 
@@ -20,7 +21,15 @@ internal sealed class AccessPolicy : IPeerPolicy
     private Dictionary<string, Profile> _profiles = [];
     private Dictionary<string, AddressPool> _pools = [];
 
-    public AccessPolicy(NodeSettings settings) => Apply(settings);
+    private readonly Action<PeerEndpoint, string> _onRefused;
+
+    /// <param name="settings">What the operator decided.</param>
+    /// <param name="onRefused">Told of every SCCRQ that no rule matches: where it came from, and the host name in it.</param>
+    public AccessPolicy(NodeSettings settings, Action<PeerEndpoint, string> onRefused)
+    {
+        _onRefused = onRefused;
+        Apply(settings);
+    }
 
     public NodeSettings Settings { get; private set; } = null!;
 
@@ -55,6 +64,7 @@ internal sealed class AccessPolicy : IPeerPolicy
             }
         }
 
+        _onRefused(request.Path.Peer, SafeText.ToString(request.HostName));
         settings = null;
         refusal = Refusals.UnknownPeer;
         return false;

@@ -29,14 +29,21 @@ internal sealed class DialRole(AccessNode node) : ISessionRole
             AcceptIncomingCalls = false,
             Channel = ControlChannelSettings.Default with { HelloInterval = settings.Hello },
         };
-        var dial = new Dial(_dials.Count, settings, tunnelSettings);
-        _dials.Add(dial);
+        int index = _dials.IndexOf(null);
+        if (index < 0)
+        {
+            index = _dials.Count;
+            _dials.Add(null);
+        }
+
+        var dial = new Dial(index, settings, tunnelSettings);
+        _dials[index] = dial;
         Resolve(dial);
         return dial;
     }
 
     /// <summary>Takes a dial away for good: what it holds is closed, and it is not dialled again.</summary>
-    public void Stop(Dial dial, string reason, Timestamp now)
+    public void Stop(Dial dial, string reason, Disconnect why, Timestamp now)
     {
         dial.State = DialState.Ended;
         _deadlines.Remove(dial.Index);
@@ -46,7 +53,7 @@ internal sealed class DialRole(AccessNode node) : ISessionRole
             subscriber.EndReason = reason;
         }
 
-        dial.Tunnel?.Close(Disconnects.TunnelClosed(reason), now);
+        dial.Tunnel?.Close(why, now);
     }
 
     public void Resolved(Dial dial, IReadOnlyList<PeerEndpoint> candidates, string problem, Timestamp now)
@@ -167,8 +174,9 @@ internal sealed class DialRole(AccessNode node) : ISessionRole
 
         dial.Subscriber = null;
         dial.LastProblem = reason;
-        // One call is all that such a tunnel is for. Its end brings the next attempt.
-        dial.Tunnel?.Close(Disconnects.TunnelClosed("its only session has ended"), now);
+        // One call is all that such a tunnel is for. Its end brings the next attempt. The StopCCN overtakes a CDN that is not sent
+        // yet, so it is what tells the peer why.
+        dial.Tunnel?.Close(Disconnects.TunnelClosed($"its only session has ended: {reason}"), now);
     }
 
     private static Dial? DialOf(Subscriber subscriber) => subscriber.Tunnel.Owner as Dial;
@@ -222,7 +230,7 @@ internal sealed class DialRole(AccessNode node) : ISessionRole
 
     private static PppLinkSettings LinkSettings(Dial dial, int receiveMtu)
     {
-        int mru = Math.Min(dial.Settings.Mru, receiveMtu);
+        int mru = Math.Max(Math.Min(dial.Settings.Mru, receiveMtu), PppLinkSettings.MinMru);
         if (!dial.LinkSettingsByMru.TryGetValue(mru, out PppLinkSettings? settings))
         {
             settings = new PppLinkSettings

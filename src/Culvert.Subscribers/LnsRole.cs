@@ -28,9 +28,16 @@ internal sealed class LnsRole(AccessNode node, AccessPolicy policy) : ISessionRo
     /// <summary>Takes or refuses a call that a LAC offers.</summary>
     public void OnCallOffered(Session session, Timestamp now)
     {
+        // The LAC may have taken the call back, or its tunnel away, in the same breath.
+        if (session.State != SessionState.Offered)
+        {
+            return;
+        }
+
         Tunnel tunnel = session.Tunnel;
         if (policy.FindProfile(policy.RuleOf(tunnel)?.Profile) is not { } profile)
         {
+            node.Tell(NodeEventKind.Notice, "a call was refused: no profile is configured for its sessions", null, null, tunnel);
             session.Refuse(Refusals.NoProfile, now);
             return;
         }
@@ -63,7 +70,15 @@ internal sealed class LnsRole(AccessNode node, AccessPolicy policy) : ISessionRo
             return;
         }
 
+        if (subscriber.HoldsAddress && subscriber.UserName != request.Name)
+        {
+            // LCP began anew with somebody else at the other end: the address and the routes were the first user's.
+            node.Plane.RemoveRoutes(subscriber);
+            GiveBack(subscriber);
+        }
+
         subscriber.UserName = request.Name;
+        _profileOfUser.Remove(subscriber);
         if (user!.Profile is { } name && policy.FindProfile(name) is { } profile)
         {
             _profileOfUser[subscriber] = profile;
@@ -94,11 +109,12 @@ internal sealed class LnsRole(AccessNode node, AccessPolicy policy) : ISessionRo
     public void OnNetworkUp(Subscriber subscriber, IpcpResult result, Timestamp now)
     {
         Profile? profile = ProfileOf(subscriber);
-        if (profile is { SessionTimeout.Ticks: > 0 })
+        if (profile is { SessionTimeout.Ticks: > 0 } && !subscriber.HasBeenUp)
         {
             subscriber.MustEndAt = now + profile.SessionTimeout;
         }
 
+        subscriber.HasBeenUp = true;
         node.Plane.AddRoutes(subscriber);
         node.Tell(
             NodeEventKind.SessionUp,
@@ -150,13 +166,30 @@ internal sealed class LnsRole(AccessNode node, AccessPolicy policy) : ISessionRo
     {
         if (_holderOfFixedAddress.TryGetValue(address, out Subscriber? earlier))
         {
-            GiveBack(earlier);
-            node.Plane.RemoveRoutes(earlier);
-            node.CloseNow(earlier, $"replaced by a newer session of the same user ({subscriber})");
+            TakeFrom(earlier, $"replaced by a newer session of the same user ({subscriber})");
+        }
+
+        bool isTaken = pool?.TryTakeExactly(address, subscriber.UserName) == true;
+        if (pool is not null && !isTaken)
+        {
+            // A reload made the address this user's own after the pool had given it to somebody else.
+            foreach (Subscriber other in node.AllSubscribers().Where(s => s.HoldsAddress && s.PeerAddress == address))
+            {
+                TakeFrom(other, $"its address belongs to user '{subscriber.UserName}' since the configuration changed");
+            }
+
+            isTaken = pool.TryTakeExactly(address, subscriber.UserName);
         }
 
         _holderOfFixedAddress[address] = subscriber;
-        Hold(subscriber, address, pool?.TryTakeExactly(address, subscriber.UserName) == true ? pool : null);
+        Hold(subscriber, address, isTaken ? pool : null);
+    }
+
+    private void TakeFrom(Subscriber holder, string reason)
+    {
+        GiveBack(holder);
+        node.Plane.RemoveRoutes(holder);
+        node.CloseNow(holder, reason);
     }
 
     private static void Hold(Subscriber subscriber, IpAddress address, AddressPool? pool)
@@ -189,7 +222,8 @@ internal sealed class LnsRole(AccessNode node, AccessPolicy policy) : ISessionRo
 
     private PppLinkSettings LinkSettings(Profile profile, int receiveMtu)
     {
-        int mru = Math.Min(profile.Mru, receiveMtu);
+        // A path that reports next to nothing (a broken router) must not stop the link: packets will be fragmented below it.
+        int mru = Math.Max(Math.Min(profile.Mru, receiveMtu), PppLinkSettings.MinMru);
         if (!_linkSettings.TryGetValue((profile.Name, mru), out PppLinkSettings? settings))
         {
             settings = new PppLinkSettings

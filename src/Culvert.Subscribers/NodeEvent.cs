@@ -9,6 +9,9 @@ public enum NodeEventKind : byte
     /// <summary>Every tunnel ends with this; <see cref="NodeEvent.Text"/> is the reason.</summary>
     TunnelDown,
 
+    /// <summary>No rule fits a peer that wanted to open a tunnel.</summary>
+    PeerRefused,
+
     /// <summary>The session has its addresses and forwards.</summary>
     SessionUp,
 
@@ -29,6 +32,9 @@ public enum NodeEventKind : byte
 
     /// <summary>A dialled connection has its addresses: give its interface what <see cref="Subscriber"/> says.</summary>
     DialUp,
+
+    /// <summary>The way to the LNS of a dialled connection takes larger or smaller packets now: give its interface the new MTU.</summary>
+    DialMtuChanged,
 
     /// <summary>A dialled connection that was up is down: take its addresses and routes away.</summary>
     DialDown,

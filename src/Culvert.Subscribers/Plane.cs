@@ -47,7 +47,12 @@ internal sealed class Plane(SessionTable sessions, RouteTable routes, IPathMtu p
         _ = routes.TryAdd(new IpPrefix(subscriber.PeerAddress, subscriber.PeerAddress.Size * 8), subscriber.Key);
         foreach (IpPrefix prefix in subscriber.Routes)
         {
-            _ = routes.TryAdd(prefix, subscriber.Key);
+            if (!routes.TryAdd(prefix, subscriber.Key))
+            {
+                // The user's earlier session has it, and is dead as a rule: the network is where the user was seen last.
+                _ = routes.Remove(prefix);
+                _ = routes.TryAdd(prefix, subscriber.Key);
+            }
         }
     }
 

@@ -84,6 +84,9 @@ public sealed class Subscriber
     /// <summary>When data last passed, as far as the activity checks saw.</summary>
     internal Timestamp LastActivity { get; set; }
 
+    /// <summary>It was up before: what is granted once for a session's life has been granted.</summary>
+    internal bool HasBeenUp { get; set; }
+
     internal Timestamp MustEndAt { get; set; } = Timestamp.Never;
 
     /// <summary>"session 1/2 of alice at 192.0.2.1:1701".</summary>

@@ -14,6 +14,8 @@ internal sealed class SubscriberSet
 
     public int Count => _byIndex.Count - _freeIndices.Count;
 
+    public int WaitingToTransmit => _toTransmit.Count;
+
     public Timestamp NextDeadline => _deadlines.Next;
 
     public Subscriber Add(Session session, ISessionRole role, PppLink link, Timestamp now)

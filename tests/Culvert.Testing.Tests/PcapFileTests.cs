@@ -50,6 +50,15 @@ public sealed class PcapFileTests
     }
 
     [Fact]
+    public void What_is_written_is_read_back()
+    {
+        var at = new Timestamp(7_000_000_009);
+        CapturedDatagram datagram = Assert.Single(PcapFile.ReadUdp(PcapFile.Write([(at, Udp)])));
+        Assert.Equal((at, new PeerEndpoint(A, 1701)), (datagram.At, datagram.Source));
+        Assert.Equal(Payload, datagram.Payload);
+    }
+
+    [Fact]
     public void Another_format_is_named() =>
         Assert.Throws<InvalidDataException>(() => PcapFile.ReadUdp(new byte[100]).ToList());
 

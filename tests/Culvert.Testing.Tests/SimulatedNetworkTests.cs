@@ -6,7 +6,10 @@ public sealed class SimulatedNetworkTests
 {
     private static readonly LinkConditions Bad = new()
     {
-        Loss = 0.2, Duplication = 0.1, Reordering = 0.1, Jitter = TimeSpan.FromMilliseconds(5),
+        Loss = 0.2,
+        Duplication = 0.1,
+        Reordering = 0.1,
+        Jitter = TimeSpan.FromMilliseconds(5),
     };
 
     [Fact]

@@ -7,7 +7,7 @@ namespace Culvert.Testing;
 public sealed record CapturedDatagram(Timestamp At, PeerEndpoint Source, PeerEndpoint Destination, byte[] Payload);
 
 /// <summary>
-/// Reads classic pcap files (both byte orders, micro- and nanoseconds) with link type Ethernet (1), raw IP (101, 228, 229), and
+/// Reads (and writes) classic pcap files (both byte orders, micro- and nanoseconds) with link type Ethernet (1), raw IP (101, 228, 229), and
 /// Linux cooked (113, 276), and yields the UDP datagrams. Fragments, packets cut by the snap length and everything else are skipped.
 /// </summary>
 public static class PcapFile
@@ -61,6 +61,18 @@ public static class PcapFile
                 yield return (at, frame[skip..]);
             }
         }
+    }
+
+    /// <summary>A capture of IP packets (link type 101, big-endian, nanoseconds), for other people's tools to read.</summary>
+    public static byte[] Write(IEnumerable<(Timestamp At, byte[] Packet)> packets)
+    {
+        ByteBuilder file = new ByteBuilder().U32(0xA1B23C4D).U16(2).U16(4).U32(0).U32(0).U32(65535).U32(101);
+        foreach ((Timestamp at, byte[] packet) in packets)
+        {
+            file.U32(at.Nanoseconds / 1_000_000_000).U32(at.Nanoseconds % 1_000_000_000).U32(packet.Length).U32(packet.Length).Bytes(packet);
+        }
+
+        return file.ToArray();
     }
 
     private static (bool BigEndian, bool Nanoseconds) ReadMagic(byte[] file)

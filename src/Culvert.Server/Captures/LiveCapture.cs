@@ -33,7 +33,7 @@ internal sealed class LiveCapture
     {
         _request = request;
         _shard = shard;
-        int slotSize = Math.Min(OuterHeaders.MaximumPayload, Math.Max(UsualSlotSize, shard.LargestDatagram));
+        int slotSize = Math.Min(OuterHeaders.MaximumPayload, Math.Max(UsualSlotSize, shard.DatagramSize));
         _ring = new CaptureRing(Slots, slotSize);
         _tap = new CaptureTap(request, _ring);
         _packet = new byte[slotSize + OuterHeaders.MaximumSize];

@@ -38,7 +38,7 @@ public static class DurationText
     /// <summary>For reading and for writing back: 500ms, 45s, 2m05s, 3h00m, 2d04h; the two largest units, the smaller one rounded down.</summary>
     public static string Format(TimeSpan duration) => duration switch
     {
-        { Ticks: 0 } => "0",
+        { Ticks: 0 } => "0s",
         { TotalSeconds: < 1 } => $"{duration.TotalMilliseconds:0}ms",
         { TotalMinutes: < 1 } => $"{duration.TotalSeconds:0.###}s",
         { TotalHours: < 1 } => duration.Seconds == 0 ? $"{duration.Minutes}m" : $"{duration.Minutes}m{duration.Seconds:00}s",

@@ -76,50 +76,63 @@ internal sealed class ControlApi : IAsyncDisposable
 
     private static void Map(WebApplication web, INodeControl node)
     {
-        web.MapGet("/v1/tunnels", (RequestDelegate)(async http => await Answer(http, await node.Tunnels(), ControlJson.Default.IReadOnlyListTunnelRow)));
-        web.MapGet("/v1/sessions", (RequestDelegate)(async http => await Answer(http, await node.Sessions(), ControlJson.Default.IReadOnlyListSessionRow)));
-        web.MapGet("/v1/pools", (RequestDelegate)(async http => await Answer(http, await node.Pools(), ControlJson.Default.IReadOnlyListPoolRow)));
-        web.MapGet("/v1/counters", (RequestDelegate)(async http => await Answer(http, await node.Counters(), ControlJson.Default.IReadOnlyListCounterRow)));
-        web.MapPost("/v1/close/{kind}", (RequestDelegate)(async http =>
-        {
-            CloseRequest? request = await JsonSerializer.DeserializeAsync(http.Request.Body, ControlJson.Default.CloseRequest, http.RequestAborted);
-            if (request is not { Ids.Count: > 0 })
-            {
-                await Refuse(http, "the body must be {\"ids\": [...], \"reason\": \"...\"} with at least one ID");
-                return;
-            }
-
-            string reason = request.Reason ?? "closed by the operator";
-            CloseAnswer? answer = (string?)http.Request.RouteValues["kind"] switch
-            {
-                "tunnel" => await node.CloseTunnels(request.Ids, reason),
-                "session" => await node.CloseSessions(request.Ids, reason),
-                "user" => await node.CloseUsers(request.Ids, reason),
-                _ => null,
-            };
-            await (answer is null ? Refuse(http, "close takes tunnel, session or user") : Answer(http, answer, ControlJson.Default.CloseAnswer));
-        }));
+        Get(web, "/v1/tunnels", async http => await Answer(http, await node.Tunnels(), ControlJson.Default.IReadOnlyListTunnelRow));
+        Get(web, "/v1/sessions", async http => await Answer(http, await node.Sessions(), ControlJson.Default.IReadOnlyListSessionRow));
+        Get(web, "/v1/pools", async http => await Answer(http, await node.Pools(), ControlJson.Default.IReadOnlyListPoolRow));
+        Get(web, "/v1/counters", async http => await Answer(http, await node.Counters(), ControlJson.Default.IReadOnlyListCounterRow));
+        Post(web, "/v1/close/{kind}", http => Close(http, node));
         MapCapture(web, node);
-        web.MapPost("/v1/reload", (RequestDelegate)(async http => await Answer(http, await node.Reload(), ControlJson.Default.ReloadAnswer)));
+        Post(web, "/v1/reload", async http => await Answer(http, await node.Reload(), ControlJson.Default.ReloadAnswer));
+    }
+
+    private static void Get(WebApplication web, string route, RequestDelegate handler) => web.MapGet(route, Guard(handler));
+
+    private static void Post(WebApplication web, string route, RequestDelegate handler) => web.MapPost(route, Guard(handler));
+
+    /// <summary>A request that cannot be served is the caller's business: it is told why, and the log stays quiet.</summary>
+    private static RequestDelegate Guard(RequestDelegate handler) => async http =>
+    {
+        try
+        {
+            await handler(http);
+        }
+        catch (NodeException failure)
+        {
+            await Refuse(http, failure.Message);
+        }
+        catch (JsonException json)
+        {
+            await Refuse(http, $"the body is not the JSON that is needed: {json.Message}");
+        }
+    };
+
+    private static async Task Close(HttpContext http, INodeControl node)
+    {
+        CloseRequest? request = await JsonSerializer.DeserializeAsync(http.Request.Body, ControlJson.Default.CloseRequest, http.RequestAborted);
+        if (request is not { Ids.Count: > 0 })
+        {
+            await Refuse(http, "the body must be {\"ids\": [...], \"reason\": \"...\"} with at least one ID");
+            return;
+        }
+
+        string reason = request.Reason ?? "closed by the operator";
+        CloseAnswer? answer = (string?)http.Request.RouteValues["kind"] switch
+        {
+            "tunnel" => await node.CloseTunnels(request.Ids, reason),
+            "session" => await node.CloseSessions(request.Ids, reason),
+            "user" => await node.CloseUsers(request.Ids, reason),
+            _ => null,
+        };
+        await (answer is null ? Refuse(http, "close takes tunnel, session or user") : Answer(http, answer, ControlJson.Default.CloseAnswer));
     }
 
     private static void MapCapture(WebApplication web, INodeControl node)
     {
         var captures = new CaptureSet();
-        web.MapGet("/v1/capture", (RequestDelegate)(async http =>
-        {
-            try
-            {
-                await Stream(http, await node.StartCapture(CaptureRequest.Parse(http.Request.Query)), captures);
-            }
-            catch (NodeException refusal)
-            {
-                await Refuse(http, refusal.Message);
-            }
-        }));
-        web.MapPost("/v1/capture/{id}/stop", (RequestDelegate)(http => captures.Stop((string?)http.Request.RouteValues["id"])
+        Get(web, "/v1/capture", async http => await Stream(http, await node.StartCapture(CaptureRequest.Parse(http.Request.Query)), captures));
+        Post(web, "/v1/capture/{id}/stop", http => captures.Stop((string?)http.Request.RouteValues["id"])
             ? Answer(http, new CloseAnswer(1, []), ControlJson.Default.CloseAnswer)
-            : Refuse(http, "no such capture runs")));
+            : Refuse(http, "no such capture runs"));
     }
 
     private static async Task Stream(HttpContext http, LiveCapture capture, CaptureSet captures)
@@ -156,13 +169,9 @@ internal sealed class ControlApi : IAsyncDisposable
         return Answer(http, new ErrorAnswer(error), ControlJson.Default.ErrorAnswer);
     }
 
-    private static Task OnException(HttpContext http) => http.Features.Get<IExceptionHandlerFeature>()?.Error switch
-    {
-        NodeException failure => Refuse(http, failure.Message),
-        JsonException json => Refuse(http, $"the body is not the JSON that is needed: {json.Message}"),
-        { } error => Answer(http, new ErrorAnswer($"{error.GetType().Name}: {error.Message}"), ControlJson.Default.ErrorAnswer),
-        null => Task.CompletedTask,
-    };
+    private static Task OnException(HttpContext http) => http.Features.Get<IExceptionHandlerFeature>()?.Error is { } error
+        ? Answer(http, new ErrorAnswer($"the node failed: {error.GetType().Name}: {error.Message}"), ControlJson.Default.ErrorAnswer)
+        : Task.CompletedTask;
 
     /// <summary>Makes the folder; removes a socket that a node which died left behind, but never one that answers.</summary>
     private static void ClaimSocket(string path)

@@ -47,23 +47,30 @@ public static class TsharkCheck
     private static readonly string[] Preferences =
         ["-o", "ip.check_checksum:FALSE", "-o", "udp.check_checksum:FALSE", "-o", "tcp.check_checksum:FALSE"];
 
-    private const string Bad = "_ws.malformed || _ws.short || _ws.unreassembled || _ws.expert.severity == error";
+    private const string SeverityError = "8388608";
 
-    /// <summary>Returns how many L2TP packets from <paramref name="address"/> (outermost) were judged; none is a failure as well.</summary>
+    /// <summary>What speaks against a packet when it is not empty; the severities come last.</summary>
+    private static readonly string[] Fields =
+        ["-T", "fields", "-e", "frame.number", "-e", "_ws.malformed", "-e", "_ws.short", "-e", "_ws.unreassembled", "-e", "_ws.expert.severity"];
+
+    /// <summary>Returns how many UDP packets from <paramref name="address"/> (outermost) were judged; none is a failure as well.</summary>
     public static async Task<int> AssertCleanAsync(string file, string address)
     {
         // "#1" is the outermost header: a subscriber's packets inside may have any source.
         string from = address.Contains(':') ? $"ipv6.src#1 == {address}" : $"ip.src#1 == {address}";
-        string bad = await ReadAsync(file, $"{from} && ({Bad})", "-V");
+        string[] packets = (await ReadAsync(file, $"{from} && udp", Fields)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        string[] bad = [.. packets.Select(line => line.Split('\t')).Where(IsBad).Select(fields => fields[0]).Take(5)];
         if (bad.Length > 0)
         {
-            throw new InteropException($"tshark objects to what we sent:\n{bad}");
+            string details = await ReadAsync(file, $"frame.number in {{{string.Join(',', bad)}}}", "-V");
+            throw new InteropException($"tshark objects to what we sent:\n{details}");
         }
 
-        string sent = await ReadAsync(file, $"{from} && l2tp");
-        int count = sent.Count(c => c == '\n');
-        return count > 0 ? count : throw new InteropException($"no L2TP packet from {address} in {file}");
+        return packets.Length > 0 ? packets.Length : throw new InteropException($"no UDP packet from {address} in {file}");
     }
+
+    private static bool IsBad(string[] fields) =>
+        fields[1..^1].Any(field => field.Length > 0) || fields[^1].Split(',').Contains(SeverityError, StringComparer.Ordinal);
 
     private static async Task<string> ReadAsync(string file, string filter, params string[] more)
     {

@@ -17,8 +17,8 @@ public static partial class NamespaceSockets
         {
             try
             {
-                using FileStream file = File.OpenRead($"/run/netns/{inNamespace}");
-                if (SetNs(file.SafeFileHandle, CloneNewNet) != 0)
+                using Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle($"/run/netns/{inNamespace}");
+                if (SetNs(file, CloneNewNet) != 0)
                 {
                     throw new InteropException($"setns {inNamespace}: error {Marshal.GetLastPInvokeError()}");
                 }

@@ -29,10 +29,10 @@ public sealed class L2tpns
             _program.Lines.Any(line => line.Contains(text, StringComparison.Ordinal))
             || (_program.HasExited ? throw new InteropException("l2tpns ended") : false));
 
-    /// <summary>One command at its console.</summary>
+    /// <summary>One command at its console, in privileged mode.</summary>
     public async Task ConsoleAsync(string command)
     {
-        string script = $"exec 3<>/dev/tcp/127.0.0.1/23; sleep .3; printf '{command}\\r\\n' >&3; sleep .5; timeout 1 cat <&3";
+        string script = $"exec 3<>/dev/tcp/127.0.0.1/23; sleep .3; printf 'enable\\r\\n' >&3; sleep .3; printf '{command}\\r\\n' >&3; sleep .5; timeout 1 cat <&3";
         CommandResult result = await _scenario.CommandAsync(_scenario.MainNamespace, ["bash", "-c", script]);
         _scenario.Note($"l2tpns: {command}");
         if (!result.Output.Contains(command, StringComparison.Ordinal))

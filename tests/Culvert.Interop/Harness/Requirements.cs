@@ -35,6 +35,8 @@ public static class Requirements
         }
     }
 
+    public static void Tshark() => Check(Missing([("tshark", "tshark")]));
+
     /// <summary>Root, TUN, network namespaces and our own program.</summary>
     public static void Namespaces() => Check(BasicProblems().Concat(ProgramProblem()));
 

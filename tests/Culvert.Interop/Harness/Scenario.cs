@@ -8,6 +8,8 @@ namespace Culvert.Interop.Harness;
 /// </summary>
 public sealed class Scenario : IAsyncDisposable
 {
+    /// <summary>Set to 1 it keeps logs and captures of scenarios that pass, too.</summary>
+    private const string KeepVariable = "CULVERT_KEEP";
     private const string MarkVariable = "CULVERT_SCENARIO";
     private const int LogLinesShown = 25;
 
@@ -59,6 +61,10 @@ public sealed class Scenario : IAsyncDisposable
         {
             await body(scenario);
             scenario.Note("done");
+            if (Environment.GetEnvironmentVariable(KeepVariable) == "1")
+            {
+                scenario.Note($"logs and captures are kept in {await scenario.KeepAsync()}");
+            }
         }
         catch (Exception e)
         {
@@ -173,6 +179,11 @@ public sealed class Scenario : IAsyncDisposable
             text.AppendJoin('\n', summary.Output.Split('\n').TakeLast(LogLinesShown)).AppendLine();
         }
 
+        return text.AppendLine($"--- logs and captures are kept in {await KeepAsync()}").ToString();
+    }
+
+    private async Task<string> KeepAsync()
+    {
         string kept = Path.Combine(Requirements.Repository, "artifacts", "interop", _name);
         if (Directory.Exists(kept))
         {
@@ -185,6 +196,6 @@ public sealed class Scenario : IAsyncDisposable
             await Shell.RunAsync("cp", "-r", part, kept);
         }
 
-        return text.AppendLine($"--- logs and captures are kept in {kept}").ToString();
+        return kept;
     }
 }

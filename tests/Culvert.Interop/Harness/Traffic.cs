@@ -7,7 +7,7 @@ namespace Culvert.Interop.Harness;
 public static partial class Traffic
 {
     public const int HttpPort = 8080;
-    private const int FileSize = 3_000_000;
+    private const int FileSize = 1_000_000;
     private const string FileName = "blob";
 
     private static readonly TimeSpan TransferLimit = TimeSpan.FromSeconds(60);
@@ -39,9 +39,24 @@ public static partial class Traffic
         _ = (await guest.RunAsync($"mkdir -p /run/web && cp /share/{FileName} /run/web && cmp /share/{FileName} /run/web/{FileName} && busybox httpd -p {HttpPort} -h /run/web")).Succeeded;
     }
 
+    /// <summary>
+    /// Passes when all of three echoes come back. The first round may fail: pppd acknowledges our addresses first and brings its
+    /// interface up afterwards, which takes half a second in a guest.
+    /// </summary>
     public static async Task PingAsync(this Scenario scenario, string inNamespace, string target, int size = 1000)
     {
-        await scenario.CommandAsync(inNamespace, $"busybox ping -q -c 3 -i 0.2 -W 2 -s {size} {target}");
+        CommandResult result = new(string.Empty, 1, string.Empty);
+        for (int round = 0; round < 2 && result.ExitCode != 0; round++)
+        {
+            result = await scenario.CommandAsync(
+                inNamespace, ["busybox", "ping", "-q", "-c", "3", "-i", "0.2", "-W", "2", "-s", $"{size}", target]);
+        }
+
+        if (!result.Succeeded.Contains(" 3 packets received", StringComparison.Ordinal))
+        {
+            throw new InteropException($"ping {target} loses packets: {result.Output}");
+        }
+
         scenario.Note($"ping {target} passes");
     }
 

@@ -182,7 +182,8 @@ internal sealed class HandPeer(Bench bench, UdpPath path, ushort ownTunnelId = 7
 
     public ushort Nr { get; set; }
 
-    public Tunnel Tunnel => Bench.Endpoint.TryFind(TunnelId, out Tunnel? tunnel) ? tunnel : throw new InvalidOperationException("no tunnel");
+    public Tunnel Tunnel => Bench.Endpoint.TryFind(TunnelId, out Tunnel? tunnel) ? tunnel
+        : throw new InvalidOperationException("no tunnel");
 
     public static HandPeer Established(Bench bench, UdpPath? path = null, ushort ownTunnelId = 77, string hostName = "lac")
     {

@@ -37,8 +37,8 @@ public sealed class ControlChannelTests
         Assert.Equal(ChannelAlarm.Exhausted, alarm);
         Assert.Equal(31, (clock.Now - start).TotalSeconds);
         Assert.Equal(TimeSpan.FromSeconds(31), Defaults.FullCycle); // what section 5.7 recommends
-        Assert.Equal(new ChannelFailure(6, start, start, null, clock.Now), channel.Failure);
-        Assert.Equal("peer acknowledged nothing for 31 s (6 tries); never heard", channel.Failure.ToString());
+        Assert.Equal(new ChannelFailure(6, start, start, Timestamp.Zero, null, clock.Now), channel.Failure);
+        Assert.Equal("peer acknowledged nothing for 31 s (6 tries); never heard a message", channel.Failure.ToString());
         Assert.Equal(Timestamp.Never, channel.NextDeadline);
         Assert.False(channel.TrySend(Message(2)));
     }

@@ -93,7 +93,10 @@ public sealed class EndpointPairTests
     {
         var conditions = new LinkConditions
         {
-            Loss = loss, Duplication = 0.1, Reordering = 0.1, Jitter = TimeSpan.FromMilliseconds(20),
+            Loss = loss,
+            Duplication = 0.1,
+            Reordering = 0.1,
+            Jitter = TimeSpan.FromMilliseconds(20),
         };
         var world = new World(seed, conditions);
         (Node lac, Node lns, Tunnel tunnel) = Dial(world, Secret, Secret, hidden: true, patience: 20);
@@ -115,7 +118,8 @@ public sealed class EndpointPairTests
         }
 
         world.RunUntil(() => lns.Count(L2tpEventKind.SessionClosed) == 50, 600);
-        Assert.All(lns.Events.Where(e => e.Kind == L2tpEventKind.SessionClosed), e => Assert.Equal(DisconnectOrigin.Peer, e.Disconnect!.Origin));
+        Assert.All(
+            lns.Events.Where(e => e.Kind == L2tpEventKind.SessionClosed), e => Assert.Equal(DisconnectOrigin.Peer, e.Disconnect!.Origin));
         tunnel.Close(Bye, world.Now);
         world.RunUntil(() => lns.Count(L2tpEventKind.TunnelClosed) == 1, 600);
         world.RunUntil(() => lac.Endpoint.Tunnels.Count + lns.Endpoint.Tunnels.Count == 0, 1200);
@@ -186,7 +190,7 @@ public sealed class EndpointPairTests
         world.Pass(92);
         Disconnect why = lns.Last(L2tpEventKind.TunnelClosed).Disconnect!;
         Assert.Equal(DisconnectOrigin.Timeout, why.Origin);
-        Assert.Contains("peer acknowledged nothing for 31 s (6 tries); last heard", why.ToString(), StringComparison.Ordinal);
+        Assert.Contains("peer 192.0.2.10 acknowledged nothing for 31 s (6 tries); last heard Ns ", why.ToString(), StringComparison.Ordinal);
         Assert.Empty(lac.Endpoint.Tunnels);
         Assert.Empty(lns.Endpoint.Tunnels);
         Assert.Equal(0, lns.SessionIds.InUse);

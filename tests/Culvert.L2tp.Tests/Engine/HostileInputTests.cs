@@ -6,6 +6,7 @@ using Culvert.Testing;
 namespace Culvert.L2tp.Tests.Engine;
 
 /// <summary>Floods, truncations and mutations: no exception, no growth, and the next good packet is served.</summary>
+[Collection(nameof(MeasuredAlone))]
 public sealed class HostileInputTests
 {
     private static readonly UdpPath GoodPath = Bench.PathOf("198.51.100.200");
@@ -143,6 +144,7 @@ public sealed class HostileInputTests
         var mutator = new Mutator(99);
         HandPeer peer = HandPeer.Established(bench);
         Session session = peer.ConnectedCall(5);
+        byte[][] golden = GoldenMessages(peer.TunnelId, session.LocalSessionId, 0, 0);
         ushort next = 100;
         for (int i = 0; i < 100_000; i++)
         {
@@ -152,10 +154,16 @@ public sealed class HostileInputTests
                 Empty(bench, peer);
                 peer = HandPeer.Established(bench, ownTunnelId: ++next, hostName: $"lac{next}");
                 session = peer.ConnectedCall(5);
+                golden = GoldenMessages(peer.TunnelId, session.LocalSessionId, 0, 0);
             }
 
-            byte[][] golden = GoldenMessages(peer.TunnelId, session.LocalSessionId, peer.Ns, peer.Nr);
-            byte[] mutant = mutator.Mutate(golden[i % golden.Length], golden[(i / 7) % golden.Length]);
+            int which = i % golden.Length;
+            if (which != 0)
+            {
+                L2tpHeader.Patch(golden[which], peer.TunnelId, peer.Ns, peer.Nr); // all but the SCCRQ
+            }
+
+            byte[] mutant = mutator.Mutate(golden[which], golden[(i / 7) % golden.Length]);
             int before = peer.Tunnel.NextNr;
             bench.Receive(peer.Path, mutant);
             peer.Ns = peer.Tunnel.NextNr;
@@ -196,7 +204,8 @@ public sealed class HostileInputTests
         byte[] vector = new byte[16];
         return
         [
-            L2tpBuilder.StartControlConnectionRequest(7, "lac", TestAvp.VendorName("v"), TestAvp.ReceiveWindowSize(4), TestAvp.Challenge([1, 2])),
+            L2tpBuilder.StartControlConnectionRequest(
+                7, "lac", TestAvp.VendorName("v"), TestAvp.ReceiveWindowSize(4), TestAvp.Challenge([1, 2])),
             L2tpBuilder.StartControlConnectionReply(tunnelId, 7, ns, nr),
             L2tpBuilder.StartControlConnectionConnected(tunnelId, ns, nr),
             L2tpBuilder.HelloMessage(tunnelId, ns, nr),

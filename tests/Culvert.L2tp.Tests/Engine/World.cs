@@ -3,7 +3,7 @@ using Culvert.Testing;
 
 namespace Culvert.L2tp.Tests.Engine;
 
-/// <summary>An endpoint with an address in a <see cref="World"/>. Accepts every call that it is offered.</summary>
+/// <summary>An endpoint with an address in a <see cref="World"/>. Accepts every call that it is offered; a number that it is to dial answers at once.</summary>
 internal sealed class Node(IpAddress address, TunnelSettings settings, ulong seed, EndpointLimits? limits = null)
 {
     public PeerEndpoint At { get; } = new(address, 1701);
@@ -53,7 +53,10 @@ internal sealed class World(ulong seed, LinkConditions? conditions = null)
         Drain();
         while (!done())
         {
-            Assert.True(Step(end), $"not done within {seconds} s; {string.Join(" | ", _nodes.SelectMany(node => node.Events))}");
+            if (!Step(end))
+            {
+                Assert.Fail($"not done within {seconds} s; {string.Join(" | ", _nodes.SelectMany(node => node.Events))}");
+            }
         }
     }
 
@@ -100,9 +103,10 @@ internal sealed class World(ulong seed, LinkConditions? conditions = null)
             while (node.Endpoint.TryNextEvent(out L2tpEvent e))
             {
                 node.Events.Add(e);
-                if (e.Kind == L2tpEventKind.CallOffered)
+                if (e.Kind is L2tpEventKind.CallOffered or L2tpEventKind.OutgoingCallRequested)
                 {
-                    e.Session!.Accept(Now);
+                    e.Session!.Accept(Now, e.Kind == L2tpEventKind.OutgoingCallRequested ? 9u : null);
+                    e.Session.Connect(new(64_000, 1, 32_000, true), Now);
                 }
             }
 

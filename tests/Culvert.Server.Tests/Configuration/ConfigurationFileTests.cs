@@ -1,4 +1,3 @@
-using System.Text;
 using Culvert.Core;
 using Culvert.Ppp.Authentication;
 using Culvert.Server.Configuration;
@@ -73,7 +72,7 @@ public sealed class ConfigurationFileTests
 
         var peer = c.Settings.Peers[0];
         Assert.Equal(("lac*.carrier.example", IpPrefix.Parse("192.0.2.0/24")), (peer.HostName, peer.Address));
-        Assert.Equal("s3", Encoding.UTF8.GetString(peer.Secret!));
+        Assert.Equal(new Secret("s3"), peer.Secret);
         Assert.Equal((true, TimeSpan.FromSeconds(90), 100, "work"), (peer.HideAvps, peer.Hello, peer.MaxSessions, peer.Profile));
         Assert.True(peer.Matches(IpAddress.Parse("192.0.2.7"), "LAC12.carrier.example"));
         Assert.False(peer.Matches(IpAddress.Parse("198.51.100.7"), "lac12.carrier.example"));
@@ -126,7 +125,7 @@ public sealed class ConfigurationFileTests
     }
 
     [Theory]
-    [InlineData("listen: [0.0.0.0:1701", "culvert.yaml:1:")]
+    [InlineData("listen: [0.0.0.0:1701", "culvert.yaml:2:1: While parsing a flow sequence")]
     [InlineData("- a\n- b", "culvert.yaml:1:1: the file consists of key: value pairs")]
     [InlineData("node: a\nnode: b", "culvert.yaml:2:1: ")]
     [InlineData("peers: [{match: any, hide-avps: true}]\nprofiles: [{name: x}]", "hiding needs a shared secret")]

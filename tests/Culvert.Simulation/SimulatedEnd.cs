@@ -1,0 +1,152 @@
+using Culvert.Core;
+using Culvert.L2tp;
+using Culvert.L2tp.Wire;
+
+namespace Culvert.Simulation;
+
+/// <summary>One machine in a <see cref="SimulatedWorld"/>: engines behind an address, with a clock of its own.</summary>
+public abstract class SimulatedEnd(string name, PeerEndpoint at)
+{
+    private readonly Dictionary<Tunnel, WindowWatch> _windows = new(ReferenceEqualityComparer.Instance);
+
+    public string Name { get; } = name;
+
+    public PeerEndpoint At { get; } = at;
+
+    /// <summary>How far its clock is ahead of the world's: a suspended machine's clock jumps. Monotonic clocks never go back.</summary>
+    public TimeSpan ClockAhead { get; set; }
+
+    /// <summary>Switched off: it hears and does nothing.</summary>
+    public bool IsOff { get; set; }
+
+    /// <summary>Whether send windows are checked with every packet; costs a look at each tunnel.</summary>
+    public bool WatchesWindows { get; set; } = true;
+
+    /// <summary>On its own clock.</summary>
+    public abstract Timestamp NextDeadline { get; }
+
+    /// <summary>Tunnels that have not ended.</summary>
+    public abstract IEnumerable<Tunnel> Tunnels { get; }
+
+    public abstract void Receive(in UdpPath path, Span<byte> datagram, Timestamp now);
+
+    public abstract void Advance(Timestamp now);
+
+    public abstract bool TryTransmit(Span<byte> buffer, Timestamp now, out int length, out UdpPath path);
+
+    /// <summary>Reacts to what the engines tell; true when there was something.</summary>
+    public abstract bool TakeEvents(SimulatedWorld world, Timestamp now);
+
+    /// <summary>Loses everything without a word to anybody, and begins again.</summary>
+    public abstract void Restart(Timestamp now);
+
+    /// <summary>Throws when something is not as it must always be. Called when nothing is left to take or to send.</summary>
+    public abstract void Check();
+
+    public override string ToString() => Name;
+
+    internal Timestamp Local(Timestamp worldTime) => worldTime == Timestamp.Never ? worldTime : worldTime + ClockAhead;
+
+    internal Timestamp NextInWorldTime => IsOff || NextDeadline == Timestamp.Never ? Timestamp.Never : NextDeadline - ClockAhead;
+
+    /// <summary>RFC 2661 section 5.8: never more messages under way than the peer's Receive Window Size. Counted from the packets alone.</summary>
+    internal void WatchSent(in UdpPath path, ReadOnlySpan<byte> datagram)
+    {
+        if (!WatchesWindows || !L2tpHeader.TryRead(datagram, out L2tpHeader header) || !header.IsControl || header.IsZeroLengthBody)
+        {
+            return;
+        }
+
+        foreach (Tunnel tunnel in Tunnels)
+        {
+            if (tunnel.PeerTunnelId == header.TunnelId && tunnel.Path.Peer == path.Peer)
+            {
+                WindowWatch watch = WatchOf(tunnel);
+                ushort next = (ushort)(header.Ns + 1);
+                if ((short)(next - watch.Next) > 0)
+                {
+                    watch.Next = next;
+                }
+
+                int underway = (ushort)(header.Ns - watch.Acknowledged) + 1;
+                Must(underway <= tunnel.PeerReceiveWindow, $"{tunnel}: {underway} messages under way, the peer's window is {tunnel.PeerReceiveWindow}");
+                return;
+            }
+        }
+    }
+
+    internal void WatchReceived(in UdpPath path, ReadOnlySpan<byte> datagram)
+    {
+        if (!WatchesWindows || !L2tpHeader.TryRead(datagram, out L2tpHeader header) || !header.IsControl)
+        {
+            return;
+        }
+
+        foreach (Tunnel tunnel in Tunnels)
+        {
+            bool isMeant = header.TunnelId == tunnel.LocalTunnelId || header.TunnelId == 0;
+            if (isMeant && (tunnel.Path.Peer == path.Peer || tunnel.State == TunnelState.WaitCtlReply))
+            {
+                WindowWatch watch = WatchOf(tunnel);
+                if ((ushort)(header.Nr - watch.Acknowledged) <= (ushort)(watch.Next - watch.Acknowledged))
+                {
+                    watch.Acknowledged = header.Nr;
+                }
+            }
+        }
+    }
+
+    protected void ForgetWindows() => _windows.Clear();
+
+    /// <summary>What is true of the tunnels of every end: IDs are used once, queues and windows are kept.</summary>
+    protected void CheckTunnels()
+    {
+        var peerIds = new HashSet<(PeerEndpoint, ushort)>();
+        var sessionIds = new HashSet<ushort>();
+        foreach (Tunnel tunnel in Tunnels)
+        {
+            Must(tunnel.MessagesInFlight <= tunnel.PeerReceiveWindow, $"{tunnel}: {tunnel.MessagesInFlight} messages are under way");
+            Must(
+                tunnel.MessagesQueued <= tunnel.Settings.Channel.QueueLimit,
+                $"{tunnel}: {tunnel.MessagesQueued} messages are queued, {tunnel.Settings.Channel.QueueLimit} may be");
+            Must(
+                tunnel.State != TunnelState.Established || peerIds.Add((tunnel.Path.Peer, tunnel.PeerTunnelId)),
+                $"{tunnel}: two established tunnels have the same ID at the same peer");
+            sessionIds.Clear();
+            foreach (Session session in tunnel.Sessions)
+            {
+                Must(session.Tunnel == tunnel && tunnel.Ended is null, $"{session} is in a tunnel that is not its own, or has ended");
+                Must(session.LocalSessionId != 0, $"{session} has ID 0");
+                Must(
+                    session.PeerSessionId == 0 || sessionIds.Add(session.PeerSessionId),
+                    $"{session}: two sessions of one tunnel have the same ID at the peer");
+            }
+        }
+    }
+
+    protected void Must(bool isTrue, string otherwise)
+    {
+        if (!isTrue)
+        {
+            throw new InvariantViolatedException($"{Name}: {otherwise}");
+        }
+    }
+
+    private WindowWatch WatchOf(Tunnel tunnel)
+    {
+        if (!_windows.TryGetValue(tunnel, out WindowWatch? watch))
+        {
+            watch = new WindowWatch();
+            _windows.Add(tunnel, watch);
+        }
+
+        return watch;
+    }
+
+    private sealed class WindowWatch
+    {
+        public ushort Acknowledged { get; set; }
+
+        public ushort Next { get; set; }
+    }
+}
