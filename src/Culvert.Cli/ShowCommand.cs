@@ -15,14 +15,17 @@ internal static class ShowCommand
         ["counters"] = ["name", "value"],
     };
 
+    private static readonly string[] Lives = ["tunnel", "session"];
+
     private const int WidestTable = 1000;
 
     private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
 
     public static Command Create()
     {
-        var what = new Argument<string>("what") { Description = $"one of {string.Join(", ", DefaultColumns.Keys)}" };
-        what.AcceptOnlyFromAmong([.. DefaultColumns.Keys]);
+        var what = new Argument<string>("what") { Description = $"one of {string.Join(", ", DefaultColumns.Keys)}; or tunnel or session, with an ID" };
+        what.AcceptOnlyFromAmong([.. DefaultColumns.Keys, .. Lives]);
+        var id = new Argument<string?>("id") { Description = "with 'tunnel' or 'session': which one, to see its last messages and states", Arity = ArgumentArity.ZeroOrOne };
         var match = new Option<string[]>("--match")
         {
             Description = "only rows whose field fits a pattern with * and ?, for example user=al*; several must all fit",
@@ -33,17 +36,57 @@ internal static class ShowCommand
         var watch = new Option<bool>("--watch") { Description = "show again every second until Ctrl-C" };
         Option<bool> json = CommonOptions.Json();
         Option<string?> socket = CommonOptions.Socket();
-        var command = new Command("show", "Show what a running node holds.") { what, match, columns, order, json, watch, socket };
-        command.SetAction((parsed, cancel) => Failure.Guard(() => Show(
-            new Request(
-                parsed.GetRequiredValue(what),
-                new RowFilter(parsed.GetValue(match) ?? [], parsed.GetValue(order)),
-                parsed.GetValue(columns),
-                parsed.GetValue(json)),
-            parsed.GetValue(watch),
-            parsed.GetValue(socket),
-            cancel)));
+        var command = new Command("show", "Show what a running node holds.") { what, id, match, columns, order, json, watch, socket };
+        command.Validators.Add(result =>
+        {
+            bool isLife = Lives.Contains(result.GetValue(what), StringComparer.Ordinal);
+            if (isLife != result.GetValue(id) is not null)
+            {
+                result.AddError(isLife ? $"which {result.GetValue(what)}? Give its ID" : "an ID goes with 'show tunnel' or 'show session' only");
+            }
+        });
+        command.SetAction((parsed, cancel) => Failure.Guard(() => parsed.GetValue(id) is { } one
+            ? Explain(parsed.GetRequiredValue(what), one, parsed.GetValue(json), parsed.GetValue(socket), cancel)
+            : Show(
+                new Request(
+                    parsed.GetRequiredValue(what),
+                    new RowFilter(parsed.GetValue(match) ?? [], parsed.GetValue(order)),
+                    parsed.GetValue(columns),
+                    parsed.GetValue(json)),
+                parsed.GetValue(watch),
+                parsed.GetValue(socket),
+                cancel)));
         return command;
+    }
+
+    /// <summary>Why is it as it is? Its last control messages and states, also for a while after its end.</summary>
+    private static async Task<int> Explain(string what, string id, bool json, string? socket, CancellationToken cancel)
+    {
+        using var client = new ControlClient(socket);
+        JsonElement[] lives = [.. (await client.Get($"v1/{what}/{id}", cancel)).EnumerateArray()];
+        if (lives.Length == 0)
+        {
+            throw new Failure($"nothing is known of {what} {id}; see 'culvert show {what}s'");
+        }
+
+        if (json)
+        {
+            Console.WriteLine(JsonRows.ToText(lives));
+            return ExitCode.Done;
+        }
+
+        foreach (JsonElement life in lives)
+        {
+            JsonElement ended = life.GetProperty("ended");
+            Console.WriteLine(life.GetProperty("summary").GetString());
+            Console.WriteLine(ended.ValueKind == JsonValueKind.Null ? "  has not ended" : $"  ended: {ended.GetString()}");
+            foreach (JsonElement line in life.GetProperty("history").EnumerateArray())
+            {
+                Console.WriteLine($"  {line.GetString()}");
+            }
+        }
+
+        return ExitCode.Done;
     }
 
     private static async Task<int> Show(Request request, bool watch, string? socket, CancellationToken cancel)

@@ -149,6 +149,11 @@ public sealed class Node : IAsyncDisposable
             _lnsInterface = new LnsInterface(_configuration.Interface, _netlink);
             _lnsInterface.Apply(_configuration.Settings.Pools);
             _shard.AddTun(_lnsInterface.Tun, null);
+            if (!_lnsInterface.TryAcceptLocal(out string problem))
+            {
+                _log.Warning(problem);
+            }
+
             WarnWhereNothingIsForwarded();
         }
 

@@ -41,6 +41,16 @@ internal sealed class NodeControl(Node node, Shard shard) : INodeControl
 
     public Task<IReadOnlyList<CounterRow>> Counters() => shard.Mailbox.Ask<IReadOnlyList<CounterRow>>(() => [.. NodeCounters.Read(shard)]);
 
+    public Task<IReadOnlyList<LifeRow>> ExplainTunnel(string id) =>
+        ushort.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out ushort tunnel)
+            ? Explain(now => shard.Access.ExplainTunnel(tunnel, now))
+            : throw new NodeException($"'{id}' is no tunnel ID; see 'culvert show tunnels'");
+
+    public Task<IReadOnlyList<LifeRow>> ExplainSession(string id) =>
+        SessionNames.TryParse(id, out SessionKey key)
+            ? Explain(now => shard.Access.ExplainSession(key, now))
+            : throw new NodeException($"'{id}' is no session ID (TUNNEL/SESSION); see 'culvert show sessions'");
+
     public Task<CloseAnswer> CloseTunnels(IReadOnlyList<string> ids, string reason) => CloseEach(
         ids, id => ushort.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out ushort tunnel) && shard.Access.CloseTunnel(tunnel, reason, MonotonicClock.Now) ? 1 : 0);
 
@@ -57,6 +67,9 @@ internal sealed class NodeControl(Node node, Shard shard) : INodeControl
     }
 
     public Task<LiveCapture> StartCapture(CaptureRequest request) => LiveCapture.Start(request, shard);
+
+    private Task<IReadOnlyList<LifeRow>> Explain(Func<Timestamp, IReadOnlyList<LifeStory>> ask) => shard.Mailbox.Ask<IReadOnlyList<LifeRow>>(
+        () => [.. ask(MonotonicClock.Now).Select(life => new LifeRow(life.Id, life.Summary, life.Ended, life.History))]);
 
     private Task<CloseAnswer> CloseEach(IReadOnlyList<string> ids, Func<string, int> close) => shard.Mailbox.Ask(() =>
     {

@@ -159,7 +159,8 @@ internal sealed class Shard : IDisposable
         {
             while (!HasEnded())
             {
-                if (!Turn())
+                // The turn may have brought the last acknowledgement: then there is nothing to wait for.
+                if (!Turn() && !HasEnded())
                 {
                     Sleep();
                 }

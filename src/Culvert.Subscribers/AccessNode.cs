@@ -268,6 +268,35 @@ public sealed class AccessNode
     /// <summary>A page of sessions; the index to go on with, or -1 after the last.</summary>
     public int PageOfSubscribers(int first, int most, ICollection<Subscriber> page) => _subscribers.Page(first, most, page);
 
+    /// <summary>What is remembered of the tunnels that have or lately had an ID, the latest first.</summary>
+    public IReadOnlyList<LifeStory> ExplainTunnel(ushort localTunnelId, Timestamp now)
+    {
+        var lives = new List<LifeStory>();
+        if (_l2tp.TryFind(localTunnelId, out Tunnel? tunnel) && tunnel.Ended is null)
+        {
+            lives.Add(new LifeStory($"{localTunnelId}", tunnel.ToString(), null, [.. tunnel.History.Lines(now)]));
+        }
+
+        lives.AddRange(_l2tp.EndedTunnels.Where(e => e.LocalTunnelId == localTunnelId).Select(e => Story($"{localTunnelId}", e, now)));
+        return lives;
+    }
+
+    /// <summary>What is remembered of the sessions that have or lately had an ID, the latest first.</summary>
+    public IReadOnlyList<LifeStory> ExplainSession(SessionKey key, Timestamp now)
+    {
+        var lives = new List<LifeStory>();
+        if (TryFind(key, out Subscriber? subscriber))
+        {
+            string ppp = $"PPP: {subscriber.Link}";
+            lives.Add(new LifeStory(key.ToString(), subscriber.ToString(), null, [.. subscriber.Session.History.Lines(now), ppp]));
+        }
+
+        lives.AddRange(_l2tp.EndedSessions
+            .Where(e => new SessionKey(e.LocalTunnelId, e.LocalSessionId) == key)
+            .Select(e => Story(key.ToString(), e, now)));
+        return lives;
+    }
+
     /// <summary>Counters of a session that is up.</summary>
     public SessionCounters CountersOf(Subscriber subscriber) =>
         Plane.TryReadCounters(subscriber, out SessionCounters counters) ? counters : subscriber.LastCounters;
@@ -292,6 +321,19 @@ public sealed class AccessNode
     {
         subscriber.EndReason ??= reason;
         _closing.Enqueue(subscriber);
+    }
+
+    private static LifeStory Story(string id, EndedRecord ended, Timestamp now)
+    {
+        string name = ended.PeerHostName.Length == 0 ? "peer" : ended.PeerHostName;
+        string lived = ended.EstablishedAt == Timestamp.Never
+            ? "never established"
+            : $"after {(ended.EndedAt - ended.EstablishedAt).TotalSeconds:0.0} s";
+        return new LifeStory(
+            id,
+            $"{(ended.LocalSessionId == 0 ? "tunnel" : "session")} {id} with {name} at {ended.Peer}",
+            $"{(now - ended.EndedAt).TotalSeconds:0.0} s ago, {lived}: {ended.Why}",
+            [.. ended.History.Lines(now)]);
     }
 
     private void TellRefusal(PeerEndpoint peer, string hostName)

@@ -82,7 +82,7 @@ public sealed class ClientsDialCulvertTests
             await scenario.ServeFileAsync(scenario.MainNamespace);
             await guest.ReadyAsync();
             _ = (await guest.RunAsync($"bash /run/dial.sh {Clients}")).Succeeded;
-            await server.SessionsUpAsync(Clients, TimeSpan.FromSeconds(40));
+            await server.SessionsUpAsync(Clients, TimeSpan.FromSeconds(90));
             scenario.Note("all clients have a session");
 
             IReadOnlyList<JsonElement> sessions = await server.ShowAsync("sessions");

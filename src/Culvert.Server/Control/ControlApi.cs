@@ -80,10 +80,15 @@ internal sealed class ControlApi : IAsyncDisposable
         Get(web, "/v1/sessions", async http => await Answer(http, await node.Sessions(), ControlJson.Default.IReadOnlyListSessionRow));
         Get(web, "/v1/pools", async http => await Answer(http, await node.Pools(), ControlJson.Default.IReadOnlyListPoolRow));
         Get(web, "/v1/counters", async http => await Answer(http, await node.Counters(), ControlJson.Default.IReadOnlyListCounterRow));
+        Get(web, "/v1/tunnel/{id}", async http => await Answer(http, await node.ExplainTunnel(IdOf(http)), ControlJson.Default.IReadOnlyListLifeRow));
+        Get(web, "/v1/session/{tunnel}/{id}", async http => await Answer(
+            http, await node.ExplainSession($"{http.Request.RouteValues["tunnel"]}/{IdOf(http)}"), ControlJson.Default.IReadOnlyListLifeRow));
         Post(web, "/v1/close/{kind}", http => Close(http, node));
         MapCapture(web, node);
         Post(web, "/v1/reload", async http => await Answer(http, await node.Reload(), ControlJson.Default.ReloadAnswer));
     }
+
+    private static string IdOf(HttpContext http) => (string?)http.Request.RouteValues["id"] ?? "";
 
     private static void Get(WebApplication web, string route, RequestDelegate handler) => web.MapGet(route, Guard(handler));
 

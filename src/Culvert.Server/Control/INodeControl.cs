@@ -13,6 +13,12 @@ internal interface INodeControl
 
     Task<IReadOnlyList<CounterRow>> Counters();
 
+    /// <summary>What is remembered of the tunnels that have or had this ID, the latest first; empty when nothing is.</summary>
+    Task<IReadOnlyList<LifeRow>> ExplainTunnel(string id);
+
+    /// <inheritdoc cref="ExplainTunnel"/>
+    Task<IReadOnlyList<LifeRow>> ExplainSession(string id);
+
     Task<CloseAnswer> CloseTunnels(IReadOnlyList<string> ids, string reason);
 
     Task<CloseAnswer> CloseSessions(IReadOnlyList<string> ids, string reason);

@@ -38,6 +38,9 @@ internal sealed record PoolRow(string Name, string Prefix, string Gateway, int I
 
 internal sealed record CounterRow(string Name, long Value);
 
+/// <param name="Ended">Why it ended; null while it has not.</param>
+internal sealed record LifeRow(string Id, string Summary, string? Ended, IReadOnlyList<string> History);
+
 internal sealed record CloseRequest(IReadOnlyList<string> Ids, string? Reason);
 
 internal sealed record CloseAnswer(int Closed, IReadOnlyList<string> Unknown);
@@ -51,6 +54,7 @@ internal sealed record ErrorAnswer(string Error);
 [JsonSerializable(typeof(IReadOnlyList<SessionRow>))]
 [JsonSerializable(typeof(IReadOnlyList<PoolRow>))]
 [JsonSerializable(typeof(IReadOnlyList<CounterRow>))]
+[JsonSerializable(typeof(IReadOnlyList<LifeRow>))]
 [JsonSerializable(typeof(CloseRequest))]
 [JsonSerializable(typeof(CloseAnswer))]
 [JsonSerializable(typeof(ReloadAnswer))]

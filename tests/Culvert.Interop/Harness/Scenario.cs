@@ -32,7 +32,9 @@ public sealed class Scenario : IAsyncDisposable
         Directory.CreateDirectory(Path.Combine(Folder, "captures"));
         Environment_ = new Dictionary<string, string>
         {
-            [MarkVariable] = Folder, ["RIG_NS"] = MainNamespace, ["DOTNET_NOLOGO"] = "1",
+            [MarkVariable] = Folder,
+            ["RIG_NS"] = MainNamespace,
+            ["DOTNET_NOLOGO"] = "1",
         };
         string reaper = Path.Combine(AppContext.BaseDirectory, "Rig", "reaper.sh");
         _reaper = Process.Start(Shell.StartInfo(["setsid", "bash", reaper, Folder, MainNamespace, OtherNamespace], null))!;

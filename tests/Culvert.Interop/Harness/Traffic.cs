@@ -45,14 +45,15 @@ public static partial class Traffic
     /// </summary>
     public static async Task PingAsync(this Scenario scenario, string inNamespace, string target, int size = 1000)
     {
+        const string All = " 3 packets received";
         CommandResult result = new(string.Empty, 1, string.Empty);
-        for (int round = 0; round < 2 && result.ExitCode != 0; round++)
+        for (int round = 0; round < 2 && !result.Output.Contains(All, StringComparison.Ordinal); round++)
         {
             result = await scenario.CommandAsync(
                 inNamespace, ["busybox", "ping", "-q", "-c", "3", "-i", "0.2", "-W", "2", "-s", $"{size}", target]);
         }
 
-        if (!result.Succeeded.Contains(" 3 packets received", StringComparison.Ordinal))
+        if (!result.Succeeded.Contains(All, StringComparison.Ordinal))
         {
             throw new InteropException($"ping {target} loses packets: {result.Output}");
         }
