@@ -110,11 +110,12 @@ internal static class CaptureCommand
     {
         try
         {
-            // What users send is in there: for the owner's eyes.
+            // What users send is in there: for the owner's eyes. Without a buffer, so that whoever looks at the file meanwhile sees it grow.
             return new FileStream(file, new FileStreamOptions
             {
                 Mode = FileMode.Create,
                 Access = FileAccess.Write,
+                BufferSize = 0,
                 UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
             });
         }
