@@ -12,6 +12,9 @@ internal static class ControlMessages
 
     private const ushort ProtocolVersion = 0x0100;
 
+    /// <summary>Sessions in one CSUN or CSURQ, so that it fits into a datagram.</summary>
+    public const int SpeedsPerMessage = 48;
+
     // The Message Type is the value of the first AVP.
     private const int TypeAt = L2tpHeader.ControlSize + Avp.HeaderSize;
 
@@ -87,15 +90,18 @@ internal static class ControlMessages
         WriteOptional(ref writer, AvpType.CallingNumber, call.CallingNumber);
         WriteOptional(ref writer, AvpType.CalledNumber, call.CalledNumber);
         WriteOptional(ref writer, AvpType.SubAddress, call.SubAddress);
+        WriteIncoming(ref writer, call);
+        WritePhb(ref writer, AvpType.SessionDs, session.Tunnel.Settings.SessionPhb);
         return Finish(ref writer, buffer);
     }
 
     /// <summary>Section 6.7.</summary>
     public static byte[] Icrp(Session session, IRandomSource random)
     {
-        Span<byte> buffer = stackalloc byte[128];
+        Span<byte> buffer = stackalloc byte[256];
         ControlMessageWriter writer = Start(buffer, MessageType.Icrp, session.Tunnel, random, session.PeerSessionId);
         writer.WriteUInt16(AvpType.AssignedSessionId, session.LocalSessionId);
+        WritePhb(ref writer, AvpType.SessionDs, session.Phb);
         return Finish(ref writer, buffer);
     }
 
@@ -106,6 +112,7 @@ internal static class ControlMessages
         ControlMessageWriter writer = Start(buffer, MessageType.Iccn, session.Tunnel, random, session.PeerSessionId);
         WriteConnection(ref writer, session);
         WriteOptional(ref writer, AvpType.PrivateGroupId, session.Call.PrivateGroupId);
+        WriteProxy(ref writer, session.Tunnel, session.Call);
         return Finish(ref writer, buffer);
     }
 
@@ -123,6 +130,9 @@ internal static class ControlMessages
         writer.WriteUInt32(AvpType.FramingType, call.FramingType & tunnel.PeerFramingCapabilities);
         WriteOptional(ref writer, AvpType.CalledNumber, call.CalledNumber);
         WriteOptional(ref writer, AvpType.SubAddress, call.SubAddress);
+        WriteOptional(ref writer, AvpType.RxMinimumBps, call.RxMinimumBps);
+        WriteOptional(ref writer, AvpType.RxMaximumBps, call.RxMaximumBps);
+        WritePhb(ref writer, AvpType.SessionDs, tunnel.Settings.SessionPhb);
         return Finish(ref writer, buffer);
     }
 
@@ -133,6 +143,7 @@ internal static class ControlMessages
         ControlMessageWriter writer = Start(buffer, MessageType.Ocrp, session.Tunnel, random, session.PeerSessionId);
         writer.WriteUInt16(AvpType.AssignedSessionId, session.LocalSessionId);
         WriteOptional(ref writer, AvpType.PhysicalChannelId, session.Call.PhysicalChannelId);
+        WritePhb(ref writer, AvpType.SessionDs, session.Phb);
         return Finish(ref writer, buffer);
     }
 
@@ -176,7 +187,106 @@ internal static class ControlMessages
         var writer = new ControlMessageWriter(buffer, MessageType.Cdn, peerSessionId);
         writer.WriteResultCode(why.Result, why.Error, why.Message);
         writer.WriteUInt16(AvpType.AssignedSessionId, localSessionId);
+        why.Q931?.Write(ref writer);
+        why.PppCause?.Write(ref writer);
         return Finish(ref writer, buffer);
+    }
+
+    /// <summary>RFC 3573: without M bit, as every message of a later RFC.</summary>
+    public static byte[] Mdmst(Session session, ushort status, IRandomSource random)
+    {
+        Span<byte> buffer = stackalloc byte[256];
+        ControlMessageWriter writer = Start(buffer, MessageType.Mdmst, session.Tunnel, random, session.PeerSessionId, isMandatory: false);
+        writer.WriteUInt16(AvpType.ModemOnHoldStatus, status);
+        return Finish(ref writer, buffer);
+    }
+
+    /// <summary>RFC 5515 sections 4.1 and 4.2: CSUN with the speeds, CSURQ with zeros.</summary>
+    public static byte[] SpeedUpdate(MessageType type, Tunnel tunnel, ReadOnlySpan<Session> sessions, IRandomSource random)
+    {
+        Span<byte> buffer = stackalloc byte[MaximumSize];
+        ControlMessageWriter writer = Start(buffer, type, tunnel, random, isMandatory: false);
+        Span<byte> value = stackalloc byte[12];
+        foreach (Session session in sessions[..Math.Min(sessions.Length, SpeedsPerMessage)])
+        {
+            value.Clear();
+            BinaryPrimitives.WriteUInt16BigEndian(value[2..], session.PeerSessionId);
+            if (type == MessageType.Csun)
+            {
+                BinaryPrimitives.WriteUInt32BigEndian(value[4..], session.Call.TxConnectSpeed);
+                BinaryPrimitives.WriteUInt32BigEndian(value[8..], session.Call.RxConnectSpeed ?? session.Call.TxConnectSpeed);
+            }
+
+            writer.WriteBytes(AvpType.ConnectSpeedUpdate, value);
+        }
+
+        return Finish(ref writer, buffer);
+    }
+
+    private static void WriteIncoming(ref ControlMessageWriter writer, IncomingCall call)
+    {
+        call.AccessLine?.Write(ref writer);
+        WriteOptional(ref writer, AvpType.ServiceName, call.Atm?.ServiceName);
+        WriteOptional(ref writer, AvpType.VpiVciIdentifier, call.Atm?.VpiVci);
+        if (call.Atm?.IsRealTime is bool isRealTime)
+        {
+            writer.WriteUInt16(AvpType.ServiceCategory, isRealTime ? (ushort)1 : (ushort)0);
+        }
+
+        if (call.SendsSpeedUpdates)
+        {
+            writer.WriteEmpty(AvpType.ConnectSpeedUpdateEnable);
+        }
+    }
+
+    // Section 4.4.5. A password in clear is hidden wherever the tunnel has a secret, as the section recommends.
+    private static void WriteProxy(ref ControlMessageWriter writer, Tunnel tunnel, IncomingCall call)
+    {
+        WriteOptional(ref writer, AvpType.InitialReceivedLcpConfreq, call.ProxyLcp?.InitialReceived);
+        WriteOptional(ref writer, AvpType.LastSentLcpConfreq, call.ProxyLcp?.LastSent);
+        WriteOptional(ref writer, AvpType.LastReceivedLcpConfreq, call.ProxyLcp?.LastReceived);
+        if (call.ProxyAuthentication is not { } proxy)
+        {
+            return;
+        }
+
+        writer.WriteUInt16(AvpType.ProxyAuthenType, (ushort)proxy.Type);
+        WriteUnlessEmpty(ref writer, AvpType.ProxyAuthenName, proxy.Name);
+        WriteUnlessEmpty(ref writer, AvpType.ProxyAuthenChallenge, proxy.Challenge);
+        if (proxy.Id is byte id)
+        {
+            writer.WriteUInt16(AvpType.ProxyAuthenId, id);
+        }
+
+        if (!proxy.Response.IsEmpty)
+        {
+            bool isPassword = proxy.Type is ProxyAuthenType.Pap or ProxyAuthenType.Textual;
+            writer.WriteBytes(AvpType.ProxyAuthenResponse, proxy.Response.Span, hide: isPassword && tunnel.Settings.Secret is { Length: > 0 });
+        }
+    }
+
+    private static void WriteOptional(ref ControlMessageWriter writer, AvpType type, ReadOnlyMemory<byte>? octets)
+    {
+        if (octets is { } value)
+        {
+            writer.WriteBytes(type, value.Span);
+        }
+    }
+
+    private static void WriteUnlessEmpty(ref ControlMessageWriter writer, AvpType type, ReadOnlyMemory<byte> octets)
+    {
+        if (!octets.IsEmpty)
+        {
+            writer.WriteBytes(type, octets.Span);
+        }
+    }
+
+    private static void WritePhb(ref ControlMessageWriter writer, AvpType type, ushort? phb)
+    {
+        if (phb is ushort code)
+        {
+            writer.WriteUInt16(type, code);
+        }
     }
 
     private static void WriteConnection(ref ControlMessageWriter writer, Session session)
@@ -185,19 +295,19 @@ internal static class ControlMessages
         writer.WriteUInt32(AvpType.TxConnectSpeed, call.TxConnectSpeed);
         writer.WriteUInt32(AvpType.FramingType, session.Tunnel.FramingFor(call));
         WriteOptional(ref writer, AvpType.RxConnectSpeed, call.RxConnectSpeed);
-        if (call.SequencingRequired)
+        if (call.SequencingRequired || session.Tunnel.Settings.Sequencing == SequencingPolicy.Required)
         {
             writer.WriteEmpty(AvpType.SequencingRequired);
         }
     }
 
     private static ControlMessageWriter Start(
-        Span<byte> buffer, MessageType type, Tunnel tunnel, IRandomSource random, ushort peerSessionId = 0)
+        Span<byte> buffer, MessageType type, Tunnel tunnel, IRandomSource random, ushort peerSessionId = 0, bool isMandatory = true)
     {
-        var writer = new ControlMessageWriter(buffer, type, peerSessionId);
-        if (tunnel.Settings is { HideAvps: true, Secret: { Length: > 0 } secret })
+        var writer = new ControlMessageWriter(buffer, type, peerSessionId, isMandatory);
+        if (tunnel.Settings.Secret is { Length: > 0 } secret)
         {
-            writer.EnableHiding(secret, random, AvpHidingScope.Everything);
+            writer.EnableHiding(secret, random, tunnel.Settings.HideAvps ? AvpHidingScope.Everything : AvpHidingScope.Requested);
         }
 
         return writer;
@@ -217,6 +327,17 @@ internal static class ControlMessages
         WriteOptional(ref writer, AvpType.BearerCapabilities, settings.AdvertisedBearers);
         writer.WriteUInt16(AvpType.FirmwareRevision, settings.FirmwareRevision);
         WriteOptional(ref writer, AvpType.VendorName, settings.VendorName.Length == 0 ? null : settings.VendorName);
+        WritePhb(ref writer, AvpType.ControlConnectionDs, tunnel.IsStartedHere ? settings.ControlPhb : tunnel.ControlPhb);
+        if (settings.EcnCapable)
+        {
+            writer.WriteEmpty(AvpType.EcnCapability);
+        }
+
+        if (settings.ModemOnHoldCapable)
+        {
+            writer.WriteEmpty(AvpType.ModemOnHoldCapable);
+        }
+
         if (tunnel.LocalChallenge is { } challenge)
         {
             writer.WriteBytes(AvpType.Challenge, challenge);
