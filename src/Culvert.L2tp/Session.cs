@@ -183,7 +183,13 @@ public sealed class Session
     }
 
     /// <summary>Forgets what the LAC negotiated with the user, the password in it too. For an owner that has used it.</summary>
-    public void ForgetProxy() => Call = Call with { ProxyLcp = null, ProxyAuthentication = null };
+    public void ForgetProxy()
+    {
+        if (Call.ProxyLcp is not null || Call.ProxyAuthentication is not null)
+        {
+            Call = Call with { ProxyLcp = null, ProxyAuthentication = null };
+        }
+    }
 
     /// <summary>Ends the session with a CDN. Without effect once it has ended.</summary>
     public void Close(Disconnect why, Timestamp now)
