@@ -18,6 +18,9 @@ internal static class CallFacts
         CorrelationId = CorrelationOf(icrq),
         FramingType = 0,
         TxConnectSpeed = 0,
+        AccessLine = AccessLine.Read(icrq),
+        Atm = AtmOf(icrq),
+        SendsSpeedUpdates = icrq.Contains(AvpType.ConnectSpeedUpdateEnable),
     };
 
     public static OutgoingCall FromOcrq(in ControlMessage ocrq) => new()
@@ -25,6 +28,8 @@ internal static class CallFacts
         SerialNumber = NumberOf(ocrq, AvpType.CallSerialNumber) ?? 0,
         MinimumBps = NumberOf(ocrq, AvpType.MinimumBps) ?? 0,
         MaximumBps = NumberOf(ocrq, AvpType.MaximumBps) ?? 0,
+        RxMinimumBps = NumberOf(ocrq, AvpType.RxMinimumBps),
+        RxMaximumBps = NumberOf(ocrq, AvpType.RxMaximumBps),
         BearerType = NumberOf(ocrq, AvpType.BearerType) ?? 0,
         FramingType = NumberOf(ocrq, AvpType.FramingType) ?? 0,
         CalledNumber = TextOf(ocrq, AvpType.CalledNumber) ?? string.Empty,
@@ -53,7 +58,57 @@ internal static class CallFacts
         RxConnectSpeed = NumberOf(message, AvpType.RxConnectSpeed),
         PrivateGroupId = TextOf(message, AvpType.PrivateGroupId),
         SequencingRequired = message.Contains(AvpType.SequencingRequired),
+        ProxyLcp = ProxyLcpOf(message),
+        ProxyAuthentication = ProxyAuthenticationOf(message),
     };
+
+    private static AtmCall? AtmOf(in ControlMessage message)
+    {
+        string? service = TextOf(message, AvpType.ServiceName);
+        uint? channel = NumberOf(message, AvpType.VpiVciIdentifier);
+        bool hasCategory = message.TryGetUInt16(AvpType.ServiceCategory, out ushort category);
+        return service is null && channel is null && !hasCategory ? null
+            : new() { ServiceName = service, VpiVci = channel, IsRealTime = hasCategory ? (category & 1) != 0 : null };
+    }
+
+    private static ProxyLcp? ProxyLcpOf(in ControlMessage message)
+    {
+        ReadOnlyMemory<byte>? initial = OptionsOf(message, AvpType.InitialReceivedLcpConfreq);
+        ReadOnlyMemory<byte>? sent = OptionsOf(message, AvpType.LastSentLcpConfreq);
+        ReadOnlyMemory<byte>? received = OptionsOf(message, AvpType.LastReceivedLcpConfreq);
+        return initial is null && sent is null && received is null ? null : new(initial, sent, received);
+    }
+
+    // Written out, because null in a conditional expression would become empty memory.
+    private static ReadOnlyMemory<byte>? OptionsOf(in ControlMessage message, AvpType type)
+    {
+        if (message.TryGetBytes(type, out ReadOnlySpan<byte> octets) && octets.Length <= ProxyLcp.OptionsLimit)
+        {
+            return octets.ToArray();
+        }
+
+        return null;
+    }
+
+    private static ProxyAuthentication? ProxyAuthenticationOf(in ControlMessage message)
+    {
+        if (!message.TryGetUInt16(AvpType.ProxyAuthenType, out ushort type))
+        {
+            return null;
+        }
+
+        return new()
+        {
+            Type = (ProxyAuthenType)type,
+            Name = OctetsOf(message, AvpType.ProxyAuthenName),
+            Challenge = OctetsOf(message, AvpType.ProxyAuthenChallenge),
+            Id = message.TryGetUInt16(AvpType.ProxyAuthenId, out ushort id) ? (byte)id : null,
+            Response = OctetsOf(message, AvpType.ProxyAuthenResponse),
+        };
+    }
+
+    private static byte[] OctetsOf(in ControlMessage message, AvpType type) =>
+        message.TryGetBytes(type, out ReadOnlySpan<byte> octets) && octets.Length <= ProxyAuthentication.TextLimit ? octets.ToArray() : [];
 
     private static uint? NumberOf(in ControlMessage message, AvpType type) => message.TryGetUInt32(type, out uint number) ? number : null;
 

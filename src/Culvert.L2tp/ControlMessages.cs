@@ -5,7 +5,7 @@ using Culvert.L2tp.Wire;
 namespace Culvert.L2tp;
 
 /// <summary>Composes the control messages of RFC 2661 section 6 that this end sends. Numbers are filled in by the channel.</summary>
-internal static class ControlMessages
+internal static partial class ControlMessages
 {
     /// <summary>Longest message composed here: with all texts at their longest and hidden it stays far below.</summary>
     public const int MaximumSize = 4096;
@@ -87,15 +87,18 @@ internal static class ControlMessages
         WriteOptional(ref writer, AvpType.CallingNumber, call.CallingNumber);
         WriteOptional(ref writer, AvpType.CalledNumber, call.CalledNumber);
         WriteOptional(ref writer, AvpType.SubAddress, call.SubAddress);
+        WriteIncoming(ref writer, call);
+        WritePhb(ref writer, AvpType.SessionDs, session.Tunnel.Settings.SessionPhb);
         return Finish(ref writer, buffer);
     }
 
     /// <summary>Section 6.7.</summary>
     public static byte[] Icrp(Session session, IRandomSource random)
     {
-        Span<byte> buffer = stackalloc byte[128];
+        Span<byte> buffer = stackalloc byte[256];
         ControlMessageWriter writer = Start(buffer, MessageType.Icrp, session.Tunnel, random, session.PeerSessionId);
         writer.WriteUInt16(AvpType.AssignedSessionId, session.LocalSessionId);
+        WritePhb(ref writer, AvpType.SessionDs, session.Phb);
         return Finish(ref writer, buffer);
     }
 
@@ -106,6 +109,7 @@ internal static class ControlMessages
         ControlMessageWriter writer = Start(buffer, MessageType.Iccn, session.Tunnel, random, session.PeerSessionId);
         WriteConnection(ref writer, session);
         WriteOptional(ref writer, AvpType.PrivateGroupId, session.Call.PrivateGroupId);
+        WriteProxy(ref writer, session.Tunnel, session.Call);
         return Finish(ref writer, buffer);
     }
 
@@ -123,6 +127,9 @@ internal static class ControlMessages
         writer.WriteUInt32(AvpType.FramingType, call.FramingType & tunnel.PeerFramingCapabilities);
         WriteOptional(ref writer, AvpType.CalledNumber, call.CalledNumber);
         WriteOptional(ref writer, AvpType.SubAddress, call.SubAddress);
+        WriteOptional(ref writer, AvpType.RxMinimumBps, call.RxMinimumBps);
+        WriteOptional(ref writer, AvpType.RxMaximumBps, call.RxMaximumBps);
+        WritePhb(ref writer, AvpType.SessionDs, tunnel.Settings.SessionPhb);
         return Finish(ref writer, buffer);
     }
 
@@ -133,6 +140,7 @@ internal static class ControlMessages
         ControlMessageWriter writer = Start(buffer, MessageType.Ocrp, session.Tunnel, random, session.PeerSessionId);
         writer.WriteUInt16(AvpType.AssignedSessionId, session.LocalSessionId);
         WriteOptional(ref writer, AvpType.PhysicalChannelId, session.Call.PhysicalChannelId);
+        WritePhb(ref writer, AvpType.SessionDs, session.Phb);
         return Finish(ref writer, buffer);
     }
 
@@ -176,6 +184,8 @@ internal static class ControlMessages
         var writer = new ControlMessageWriter(buffer, MessageType.Cdn, peerSessionId);
         writer.WriteResultCode(why.Result, why.Error, why.Message);
         writer.WriteUInt16(AvpType.AssignedSessionId, localSessionId);
+        why.Q931?.Write(ref writer);
+        why.PppCause?.Write(ref writer);
         return Finish(ref writer, buffer);
     }
 
@@ -185,19 +195,19 @@ internal static class ControlMessages
         writer.WriteUInt32(AvpType.TxConnectSpeed, call.TxConnectSpeed);
         writer.WriteUInt32(AvpType.FramingType, session.Tunnel.FramingFor(call));
         WriteOptional(ref writer, AvpType.RxConnectSpeed, call.RxConnectSpeed);
-        if (call.SequencingRequired)
+        if (call.SequencingRequired || session.Tunnel.Settings.Sequencing == SequencingPolicy.Required)
         {
             writer.WriteEmpty(AvpType.SequencingRequired);
         }
     }
 
     private static ControlMessageWriter Start(
-        Span<byte> buffer, MessageType type, Tunnel tunnel, IRandomSource random, ushort peerSessionId = 0)
+        Span<byte> buffer, MessageType type, Tunnel tunnel, IRandomSource random, ushort peerSessionId = 0, bool isMandatory = true)
     {
-        var writer = new ControlMessageWriter(buffer, type, peerSessionId);
-        if (tunnel.Settings is { HideAvps: true, Secret: { Length: > 0 } secret })
+        var writer = new ControlMessageWriter(buffer, type, peerSessionId, isMandatory);
+        if (tunnel.Settings.Secret is { Length: > 0 } secret)
         {
-            writer.EnableHiding(secret, random, AvpHidingScope.Everything);
+            writer.EnableHiding(secret, random, tunnel.Settings.HideAvps ? AvpHidingScope.Everything : AvpHidingScope.Requested);
         }
 
         return writer;
@@ -217,6 +227,17 @@ internal static class ControlMessages
         WriteOptional(ref writer, AvpType.BearerCapabilities, settings.AdvertisedBearers);
         writer.WriteUInt16(AvpType.FirmwareRevision, settings.FirmwareRevision);
         WriteOptional(ref writer, AvpType.VendorName, settings.VendorName.Length == 0 ? null : settings.VendorName);
+        WritePhb(ref writer, AvpType.ControlConnectionDs, tunnel.IsStartedHere ? settings.ControlPhb : tunnel.ControlPhb);
+        if (settings.EcnCapable)
+        {
+            writer.WriteEmpty(AvpType.EcnCapability);
+        }
+
+        if (settings.ModemOnHoldCapable)
+        {
+            writer.WriteEmpty(AvpType.ModemOnHoldCapable);
+        }
+
         if (tunnel.LocalChallenge is { } challenge)
         {
             writer.WriteBytes(AvpType.Challenge, challenge);

@@ -40,6 +40,12 @@ public sealed record Disconnect
 
     public DisconnectOrigin Origin { get; init; }
 
+    /// <summary>Why PPP ended (RFC 3145); null when not said. Only in a CDN.</summary>
+    public PppDisconnectCause? PppCause { get; init; }
+
+    /// <summary>Why the line ended, as the telephone network said it; null when not said. Only in a CDN.</summary>
+    public Q931Cause? Q931 { get; init; }
+
     /// <summary>True when the whole tunnel ended.</summary>
     public bool IsTunnel => Carrier == MessageType.StopCcn;
 
@@ -96,6 +102,16 @@ public sealed record Disconnect
         if (Message.Length > 0)
         {
             text.Append(": ").Append(Message);
+        }
+
+        if (Q931 is not null)
+        {
+            text.Append("; ").Append(Q931);
+        }
+
+        if (PppCause is not null)
+        {
+            text.Append("; ").Append(PppCause);
         }
 
         text.Append(" (").Append(Carrier.Name()).Append(' ').Append(Result);

@@ -29,6 +29,24 @@ public sealed record EndpointLimits
     /// <summary>Sessions being set up at once in all tunnels: each may cost an authentication.</summary>
     public int MaxHalfOpenSessions { get; init; } = 32_768;
 
+    /// <summary>
+    /// SCCRQs judged per second in all; more are dropped unread. None by default: a flood from forged addresses would use it up, and
+    /// shut out peers whom <see cref="MaxHalfOpenTunnels"/> lets in, since there the newest has the longest to live.
+    /// </summary>
+    public RateLimit StartRate { get; init; }
+
+    /// <summary>
+    /// SCCRQs judged per second and address; more are dropped unread. A peer repeats its SCCRQ after a second or two, and an answer to a
+    /// forged one would go to somebody else. Room for a concentrator that opens hundreds of tunnels after a restart.
+    /// </summary>
+    public RateLimit StartRatePerPeer { get; init; } = new(200, 1000);
+
+    /// <summary>Addresses of which <see cref="StartRatePerPeer"/> keeps account: about 60 octets each.</summary>
+    public int RatedPeers { get; init; } = 8192;
+
+    /// <summary>ICRQs and OCRQs taken per second in all tunnels; more are refused with CDN 4, so that the peer tries again later.</summary>
+    public RateLimit CallRate { get; init; }
+
     /// <summary>Ended tunnels whose history is kept: up to 1 kB each.</summary>
     public int EndedTunnelsKept { get; init; } = 64;
 

@@ -102,6 +102,10 @@ public sealed partial class L2tpEndpoint
             Counters.Add(L2tpCounter.MalformedStart);
             ReplyOnce(path, header, facts.AssignedTunnelId, Malformed);
         }
+        else if (!_startRates.TryTake(path.Peer.Address, now) || !_starts.TryTake(Limits.StartRate, now))
+        {
+            Counters.Add(L2tpCounter.StartRateExceeded);
+        }
         else if (_directory.HalfOpenWith(path.Peer.Address) >= Limits.MaxHalfOpenTunnelsPerPeer)
         {
             Counters.Add(L2tpCounter.HalfOpenPerPeerLimit);

@@ -40,6 +40,21 @@ public sealed record IncomingCall
     /// <summary>Data messages must carry sequence numbers (section 5.4).</summary>
     public bool SequencingRequired { get; init; }
 
+    /// <summary>The LCP negotiation that the LAC held; null when it held none.</summary>
+    public ProxyLcp? ProxyLcp { get; init; }
+
+    /// <summary>The authentication that the LAC held; null when it held none.</summary>
+    public ProxyAuthentication? ProxyAuthentication { get; init; }
+
+    /// <summary>The subscriber's line (RFC 5515); null when not said.</summary>
+    public AccessLine? AccessLine { get; init; }
+
+    /// <summary>The ATM facts of the call (RFC 3301); null when not said.</summary>
+    public AtmCall? Atm { get; init; }
+
+    /// <summary>The LAC may tell other connect speeds later (RFC 5515 section 6.2).</summary>
+    public bool SendsSpeedUpdates { get; init; }
+
     /// <summary>Windows' name for the connection in its own logs (vendor 311, attribute 1); received only.</summary>
     public Guid? CorrelationId { get; init; }
 }

@@ -67,6 +67,12 @@ public enum L2tpCounter : byte
     /// <summary>Tunnel endpoint that could not prove knowledge of the secret.</summary>
     AuthenticationFailed,
 
+    /// <summary>SCCRQ dropped unread: too many per second, from this address or in all.</summary>
+    StartRateExceeded,
+
+    /// <summary>Call refused with CDN 4: too many per second, in this tunnel or in all.</summary>
+    CallRateExceeded,
+
     /// <summary>SCCRQ refused: too many half-open tunnels with this address.</summary>
     HalfOpenPerPeerLimit,
 

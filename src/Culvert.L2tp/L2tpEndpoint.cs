@@ -23,8 +23,11 @@ public sealed partial class L2tpEndpoint
     private readonly Queue<Tunnel> _ready = new();
     private readonly BoundedQueue<L2tpEvent> _events;
     private readonly byte[] _scratch = new byte[MaximumDatagram];
+    private readonly PeerRates _startRates;
     private readonly EndedList _endedTunnels;
     private readonly EndedList _endedSessions;
+    private TokenBucket _starts;
+    private TokenBucket _calls;
     private Timestamp _now;
     private uint _serialNumber;
     private int _sessionCount;
@@ -44,6 +47,7 @@ public sealed partial class L2tpEndpoint
         _sessionIds = sessionIds;
         _directory = new(limits, tunnelIds ?? TunnelIdSpace.All, random);
         _replies = new(limits.MaxPendingReplies);
+        _startRates = new(limits.StartRatePerPeer, limits.RatedPeers);
         _endedTunnels = new(limits.EndedTunnelsKept);
         _endedSessions = new(limits.EndedSessionsKept);
         _serialNumber = random.NextUInt32() >> 1;
@@ -233,6 +237,18 @@ public sealed partial class L2tpEndpoint
 
         _sessionCount++;
         return true;
+    }
+
+    /// <summary>False when the peers place calls faster than they may, in this tunnel or in all.</summary>
+    internal bool TryAdmitCall(Tunnel tunnel, ref TokenBucket ofTunnel, Timestamp now)
+    {
+        if (ofTunnel.TryTake(tunnel.Settings.CallRate, now) && _calls.TryTake(Limits.CallRate, now))
+        {
+            return true;
+        }
+
+        Counters.Add(L2tpCounter.CallRateExceeded);
+        return false;
     }
 
     internal void ReleaseSession(Tunnel tunnel, ushort localSessionId)

@@ -31,6 +31,12 @@ public enum L2tpEventKind : byte
     /// <summary>LNS role: the LAC told its line's errors (WEN); see <see cref="Session.CallErrors"/>.</summary>
     CallErrorsReported,
 
+    /// <summary>LNS role: the LAC told other connect speeds (CSUN, RFC 5515); they are in <see cref="Session.Call"/>.</summary>
+    ConnectSpeedChanged,
+
+    /// <summary>LNS role: the user's modem went on hold or came back (MDMST, RFC 3573); see <see cref="Session.ModemStatus"/>.</summary>
+    ModemStatusChanged,
+
     /// <summary>The peer did something worth a line in a log; told once per tunnel and notice.</summary>
     Notice,
 }

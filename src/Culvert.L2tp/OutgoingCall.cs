@@ -22,6 +22,12 @@ public sealed record OutgoingCall
     /// <summary>Highest line speed that is acceptable, bits per second.</summary>
     public uint MaximumBps { get; init; } = uint.MaxValue;
 
+    /// <summary>Lowest speed from the user that is acceptable, when it differs (RFC 3301).</summary>
+    public uint? RxMinimumBps { get; init; }
+
+    /// <summary>Highest speed from the user that is acceptable, when it differs (RFC 3301).</summary>
+    public uint? RxMaximumBps { get; init; }
+
     /// <summary>Bearer Type: bit 0 digital, bit 1 analog. Bits that the LAC did not advertise are not sent (section 4.4.4).</summary>
     public uint BearerType { get; init; } = 3;
 

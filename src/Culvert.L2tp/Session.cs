@@ -1,4 +1,5 @@
 using Culvert.Core;
+using Culvert.L2tp.Wire;
 
 namespace Culvert.L2tp;
 
@@ -47,6 +48,15 @@ public sealed class Session
 
     /// <summary>LNS role: what the LAC last said in a WEN; null when it said nothing.</summary>
     public CallErrors? CallErrors { get; internal set; }
+
+    /// <summary>LNS role: the Modem On-Hold Status that the LAC last told (RFC 3573 section 4): 0 online, bit 15 on hold.</summary>
+    public ushort ModemStatus { get; internal set; }
+
+    /// <summary>The per-hop behaviour that both ends use for this session's data (RFC 3308); null when none was agreed.</summary>
+    public ushort? Phb { get; internal set; }
+
+    /// <summary>True when our data messages must carry sequence numbers, and the peer's do (section 5.4).</summary>
+    public bool SequencesData => Call.SequencingRequired || Tunnel.Settings.Sequencing == SequencingPolicy.Required;
 
     /// <summary>What is known about the call; an LNS learns the rest with SessionEstablished.</summary>
     public IncomingCall Call { get; internal set; }
@@ -137,6 +147,47 @@ public sealed class Session
         if (State == SessionState.Offered)
         {
             Tunnel.Apply(this, Offer(SessionInput.IcrqNotAcceptable, SessionInput.OcrqNotAcceptable), why, now);
+        }
+    }
+
+    /// <summary>LAC role: tells the LNS that the modem went on hold (RFC 3573). False unless established, and the peer knows it.</summary>
+    public bool TrySendModemStatus(ushort status, Timestamp now) =>
+        State == SessionState.Established && IsLac && Tunnel.TrySendModemStatus(this, status, now);
+
+    /// <summary>
+    /// LAC role: tells the LNS other connect speeds, bits per second (CSUN, RFC 5515). False unless established, and announced by
+    /// <see cref="IncomingCall.SendsSpeedUpdates"/>.
+    /// </summary>
+    public bool TrySendConnectSpeed(uint tx, uint rx, Timestamp now)
+    {
+        if (State != SessionState.Established || !IsLac || !Call.SendsSpeedUpdates)
+        {
+            return false;
+        }
+
+        Call = Call with { TxConnectSpeed = tx, RxConnectSpeed = rx };
+        Tunnel.SendSpeeds(MessageType.Csun, [this], now);
+        return true;
+    }
+
+    /// <summary>LNS role: asks the LAC for the connect speeds (CSURQ, RFC 5515). False unless established and announced.</summary>
+    public bool TryRequestConnectSpeed(Timestamp now)
+    {
+        if (State != SessionState.Established || IsLac || !Call.SendsSpeedUpdates)
+        {
+            return false;
+        }
+
+        Tunnel.SendSpeeds(MessageType.Csurq, [this], now);
+        return true;
+    }
+
+    /// <summary>Forgets what the LAC negotiated with the user, the password in it too. For an owner that has used it.</summary>
+    public void ForgetProxy()
+    {
+        if (Call.ProxyLcp is not null || Call.ProxyAuthentication is not null)
+        {
+            Call = Call with { ProxyLcp = null, ProxyAuthentication = null };
         }
     }
 

@@ -7,6 +7,7 @@ namespace Culvert.L2tp;
 /// <summary>Sessions of a tunnel: their tables, and incoming calls in both roles (RFC 2661 sections 5.2.1, 5.6 and 7.4).</summary>
 public sealed partial class Tunnel
 {
+    private TokenBucket _calls;
     private bool _placesCalls;
     private bool _asksForCalls;
 
@@ -117,6 +118,11 @@ public sealed partial class Tunnel
 
         Disconnect? refusal = peerSessionId == 0 ? NoSessionId : isOutgoing ? JudgeOcrq(message) : JudgeIcrq();
         ushort localSessionId = 0;
+        if (refusal is null && !_endpoint.TryAdmitCall(this, ref _calls, now))
+        {
+            refusal = TooFast;
+        }
+
         if (refusal is null && !_endpoint.TryReserveSession(this, out localSessionId))
         {
             refusal = NoRoom;
@@ -134,12 +140,15 @@ public sealed partial class Tunnel
         {
             OutgoingCall = asked,
         };
+        session.Phb = message.Contains(AvpType.SessionDs) ? Settings.SessionPhb : null;
         AddSession(session, now);
         RecordRequest(session);
         _endpoint.Tell(new(isOutgoing ? L2tpEventKind.OutgoingCallRequested : L2tpEventKind.CallOffered, this, session));
     }
 
     private static readonly Disconnect NoRoom = Disconnect.OfSession(CdnResult.NoFacilitiesTemporary, "no session is free");
+
+    private static readonly Disconnect TooFast = Disconnect.OfSession(CdnResult.NoFacilitiesTemporary, "try again later");
 
     private static readonly Disconnect NoSessionId =
         Disconnect.OfSession(CdnResult.GeneralError, ErrorCode.VendorSpecific, "Assigned Session ID 0");
@@ -175,7 +184,15 @@ public sealed partial class Tunnel
         session.PeerSessionId = peerSessionId;
         (_sessionsByPeerId ??= []).Add(peerSessionId, session);
         session.Call = isOutgoing ? CallFacts.WithOcrp(session.Call, message) : session.Call;
-        Apply(session, isOutgoing ? SessionInput.OcrpAcceptable : SessionInput.IcrpAcceptable, null, now);
+        Disconnect? mismatch = JudgeSessionPhb(session, message);
+        SessionInput input = (isOutgoing, mismatch) switch
+        {
+            (false, null) => SessionInput.IcrpAcceptable,
+            (true, null) => SessionInput.OcrpAcceptable,
+            (false, _) => SessionInput.IcrpNotAcceptable,
+            _ => SessionInput.OcrpNotAcceptable,
+        };
+        Apply(session, input, mismatch, now);
     }
 
     // Idle, ICRP or OCRP: whoever has placed such a call before cleans up (its CDN is under way), any other node sends a CDN.
@@ -205,10 +222,20 @@ public sealed partial class Tunnel
         }
 
         session.Call = CallFacts.WithConnected(session.Call, message);
-        bool hasFraming = session.Call.FramingType == 0 || (session.Call.FramingType & Settings.FramingCapabilities) != 0;
-        Disconnect? refusal = hasFraming ? null
-            : Disconnect.OfSession(CdnResult.GeneralError, ErrorCode.ValueOutOfRange, "Framing Type is not among our Framing Capabilities");
-        Apply(session, hasFraming ? SessionInput.IccnAcceptable : SessionInput.IccnNotAcceptable, refusal, now);
+        Disconnect? refusal = JudgeConnected(session.Call);
+        Apply(session, refusal is null ? SessionInput.IccnAcceptable : SessionInput.IccnNotAcceptable, refusal, now);
+    }
+
+    private Disconnect? JudgeConnected(IncomingCall call)
+    {
+        if (call.FramingType != 0 && (call.FramingType & Settings.FramingCapabilities) == 0)
+        {
+            return Disconnect.OfSession(
+                CdnResult.GeneralError, ErrorCode.ValueOutOfRange, "Framing Type is not among our Framing Capabilities");
+        }
+
+        return !call.SequencingRequired || Settings.Sequencing != SequencingPolicy.Off ? null
+            : Disconnect.OfSession(CdnResult.GeneralError, ErrorCode.VendorSpecific, "sequence numbers are not served for this peer");
     }
 
     private void HandleCdn(in L2tpHeader header, in ControlMessage message, Timestamp now)

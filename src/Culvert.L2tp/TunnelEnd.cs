@@ -109,7 +109,9 @@ public sealed partial class Tunnel
             Notice(L2tpNotice.ShortResultCode);
         }
 
-        return Disconnect.FromPeer(message.Type, code);
+        Disconnect why = Disconnect.FromPeer(message.Type, code);
+        return message.Type == MessageType.Cdn
+            ? why with { PppCause = PppDisconnectCause.Read(message), Q931 = Q931Cause.Read(message) } : why;
     }
 
     /// <summary>The peer sent what makes the tunnel unusable (section 7.1).</summary>

@@ -50,6 +50,24 @@ public sealed partial class Tunnel
             return true;
         }
 
-        return false;
+        return message.Type == MessageType.Mdmst && TakeModemStatus(session, message);
+    }
+
+    // RFC 3573 section 3: only where we said that we know it, and only changes.
+    private bool TakeModemStatus(Session session, in ControlMessage message)
+    {
+        if (session.IsLac || !Settings.ModemOnHoldCapable || session.State != SessionState.Established ||
+            !message.TryGetUInt16(AvpType.ModemOnHoldStatus, out ushort status))
+        {
+            return false;
+        }
+
+        if (session.ModemStatus != status)
+        {
+            session.ModemStatus = status;
+            _endpoint.Tell(new(L2tpEventKind.ModemStatusChanged, this, session));
+        }
+
+        return true;
     }
 }

@@ -88,7 +88,8 @@ public sealed partial class Tunnel
         else
         {
             session.Call = CallFacts.WithConnected(session.Call, message);
-            Apply(session, SessionInput.OccnAcceptable, null, now);
+            Disconnect? refusal = JudgeConnected(session.Call);
+            Apply(session, refusal is null ? SessionInput.OccnAcceptable : SessionInput.LocalClose, refusal, now);
         }
     }
 }

@@ -128,6 +128,9 @@ public sealed partial class Tunnel
                 break;
             case MessageType.Hello:
                 break; // acknowledged by the channel, and that is all it is for (section 6.5)
+            case MessageType.Csun or MessageType.Csurq:
+                HandleSpeeds(message, now);
+                break;
             default:
                 HandleCallMessage(header, message, now);
                 break;
@@ -169,7 +172,7 @@ public sealed partial class Tunnel
         {
             (error, what) = (ErrorCode.WrongLength, $"{wrong} in {message.Type.Name()} has a wrong length");
         }
-        else if (message.Type is not (MessageType.Wen or MessageType.Sli) && message.TryFindMissing(out AvpId missing))
+        else if (!IsStatus(message.Type) && message.TryFindMissing(out AvpId missing))
         {
             (error, what) = (ErrorCode.ValueOutOfRange, $"{message.Type.Name()} without {missing}");
         }
@@ -210,5 +213,10 @@ public sealed partial class Tunnel
 
     private static bool IsEnd(MessageType type) => type is MessageType.StopCcn or MessageType.Cdn;
 
-    private static bool IsHandled(MessageType type) => type is >= MessageType.Sccrq and <= MessageType.Sli && type.IsDefined();
+    // Those whose absence or emptiness costs nobody anything.
+    private static bool IsStatus(MessageType type) =>
+        type is MessageType.Wen or MessageType.Sli or MessageType.Mdmst or MessageType.Csun or MessageType.Csurq;
+
+    private static bool IsHandled(MessageType type) =>
+        IsStatus(type) || (type is >= MessageType.Sccrq and <= MessageType.Sli && type.IsDefined());
 }

@@ -86,7 +86,7 @@ public sealed partial class Tunnel
             Channel.PeerTunnelId = assigned;
         }
 
-        Disconnect? refusal = JudgeStart(message) ?? JudgeResponse(message);
+        Disconnect? refusal = JudgeStart(message) ?? JudgeResponse(message) ?? JudgeControlPhb(message);
         if (refusal is not null)
         {
             Apply(TunnelInput.SccrpNotAcceptable, refusal, now);
@@ -134,6 +134,7 @@ public sealed partial class Tunnel
         PeerVendorName = TextOf(message, AvpType.VendorName, IncomingCall.TextLimit) ?? string.Empty;
         PeerFirmwareRevision = message.TryGetUInt16(AvpType.FirmwareRevision, out ushort firmware) ? firmware : (ushort)0;
         PeerFramingCapabilities = message.TryGetUInt32(AvpType.FramingCapabilities, out uint framing) ? framing : 0;
+        TakeCompanions(message);
         PeerBearerCapabilities = message.TryGetUInt32(AvpType.BearerCapabilities, out uint bearer) ? bearer : null;
     }
 

@@ -75,6 +75,9 @@ public sealed record TunnelSettings
     /// <summary>Sessions at once in this tunnel.</summary>
     public int MaxSessions { get; init; } = 65_535;
 
+    /// <summary>ICRQs and OCRQs taken per second in this tunnel; more are refused with CDN 4, so that the peer tries again later.</summary>
+    public RateLimit CallRate { get; init; }
+
     /// <summary>Whether this peer may place incoming calls, as a LAC does.</summary>
     public bool AcceptIncomingCalls { get; init; } = true;
 
@@ -92,6 +95,24 @@ public sealed record TunnelSettings
 
     /// <summary>Send a Tie Breaker in our SCCRQ, so that one tunnel is left when both ends start at once.</summary>
     public bool SendTieBreaker { get; init; }
+
+    /// <summary>Whether data messages carry sequence numbers (section 5.4).</summary>
+    public SequencingPolicy Sequencing { get; init; }
+
+    /// <summary>Per-hop behaviour code that is asked for, or granted, for control messages (RFC 3308 section 6); null for none.</summary>
+    public ushort? ControlPhb { get; init; }
+
+    /// <summary>The same for the data of each session.</summary>
+    public ushort? SessionPhb { get; init; }
+
+    /// <summary>Give up a tunnel or call that was started here when the peer grants another behaviour or none.</summary>
+    public bool RequirePhb { get; init; }
+
+    /// <summary>Say that this end propagates ECN between inner and outer headers (RFC 9601). Only for a data plane that does.</summary>
+    public bool EcnCapable { get; init; }
+
+    /// <summary>Say that this end knows Modem-Status messages (RFC 3573).</summary>
+    public bool ModemOnHoldCapable { get; init; }
 
     public RestartDetection OnRestart { get; init; } = RestartDetection.Probe;
 

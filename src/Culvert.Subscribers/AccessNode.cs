@@ -461,6 +461,8 @@ public sealed class AccessNode
             return;
         }
 
+        // PPP begins anew here, so what the LAC learned from the user, a password perhaps, is not kept.
+        subscriber.Session.ForgetProxy();
         Plane.Update(subscriber);
         subscriber.Link.Open(now);
         while (subscriber.EarlyFrames?.TryDequeue(out byte[] frame) == true)

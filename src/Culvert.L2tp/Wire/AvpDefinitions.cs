@@ -102,10 +102,8 @@ public static class AvpDefinitions
         Row(AvpType.PppDisconnectCauseCode, "PPP Disconnect Cause Code", AvpFormat.PppDisconnectCause, !M, H, None,
             MessageSet.Of(Cdn), 3145)
             with { MayRepeat = true },
-        Row(AvpType.ControlConnectionDs, "Control Connection DS", AvpFormat.PerHopBehavior, !M, H, None, StartMessages, 3308)
-            with { IsRecognized = false },
-        Row(AvpType.SessionDs, "Session DS", AvpFormat.PerHopBehavior, !M, H, None, MessageSet.Of(Icrq, Icrp, Ocrq, Ocrp), 3308)
-            with { IsRecognized = false },
+        Row(AvpType.ControlConnectionDs, "Control Connection DS", AvpFormat.PerHopBehavior, !M, H, None, StartMessages, 3308),
+        Row(AvpType.SessionDs, "Session DS", AvpFormat.PerHopBehavior, !M, H, None, MessageSet.Of(Icrq, Icrp, Ocrq, Ocrp), 3308),
         Row(AvpType.LcpWantOptions, "LCP Want Options", AvpFormat.LcpOptions, !M, H, None, ConnectedMessages, 3437)
             with { IsRecognized = false },
         Row(AvpType.LcpAllowOptions, "LCP Allow Options", AvpFormat.LcpOptions, !M, H, None, ConnectedMessages, 3437)
@@ -114,10 +112,8 @@ public static class AvpDefinitions
             with { IsRecognized = false },
         Row(AvpType.LnsLastReceivedLcpConfreq, "LNS Last Received LCP Confreq", AvpFormat.LcpOptions, !M, H, None, MessageSet.Of(Sli), 3437)
             with { IsRecognized = false },
-        Row(AvpType.ModemOnHoldCapable, "Modem On-Hold Capable", AvpFormat.Empty, !M, H, None, StartMessages, 3573)
-            with { IsRecognized = false },
-        Row(AvpType.ModemOnHoldStatus, "Modem On-Hold Status", AvpFormat.ModemOnHoldStatus, !M, H, MessageSet.Of(Mdmst), None, 3573)
-            with { IsRecognized = false },
+        Row(AvpType.ModemOnHoldCapable, "Modem On-Hold Capable", AvpFormat.Empty, !M, H, None, StartMessages, 3573),
+        Row(AvpType.ModemOnHoldStatus, "Modem On-Hold Status", AvpFormat.ModemOnHoldStatus, !M, H, MessageSet.Of(Mdmst), None, 3573),
         Row(AvpType.PppoeRelay, "PPPoE Relay", AvpFormat.Octets, !M, H, None, MessageSet.Of(Srrq, Srrp, Icrq, Icrp, Iccn, Cdn), 3817)
             with { IsRecognized = false },
         Row(AvpType.PppoeRelayResponseCapability, "PPPoE Relay Response Capability", AvpFormat.Empty, !M, H, None, StartMessages, 3817)
@@ -143,10 +139,9 @@ public static class AvpDefinitions
         Row(AvpType.MulticastPacketsPriority, "Multicast Packets Priority", AvpFormat.Octets, !M, H, None, MessageSet.Of(Msi), 4045)
             with { IsRecognized = false },
         Row(AvpType.ConnectSpeedUpdate, "Connect Speed Update", AvpFormat.ConnectSpeedUpdate, !M, H, MessageSet.Of(Csun, Csurq), None, 5515)
-            with { IsRecognized = false, MayRepeat = true },
-        Row(AvpType.ConnectSpeedUpdateEnable, "Connect Speed Update Enable", AvpFormat.Empty, !M, H, None, MessageSet.Of(Icrq), 5515)
-            with { IsRecognized = false },
-        Row(AvpType.EcnCapability, "ECN Capability", AvpFormat.Empty, !M, H, None, StartMessages, 9601) with { IsRecognized = false },
+            with { MayRepeat = true },
+        Row(AvpType.ConnectSpeedUpdateEnable, "Connect Speed Update Enable", AvpFormat.Empty, !M, H, None, MessageSet.Of(Icrq), 5515),
+        Row(AvpType.EcnCapability, "ECN Capability", AvpFormat.Empty, !M, H, None, StartMessages, 9601),
     ];
 
     // RFC 5515 section 5: all in the ICRQ, all optional, about the line and therefore recognized as soon as they are read.

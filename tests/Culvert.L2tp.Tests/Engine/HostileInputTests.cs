@@ -139,7 +139,7 @@ public sealed class HostileInputTests
     [Fact]
     public void Hundred_thousand_mutations_are_survived_without_growth()
     {
-        var limits = EndpointLimits.Default with { MaxTunnels = 512, MaxHalfOpenTunnels = 128 };
+        var limits = EndpointLimits.Default with { MaxTunnels = 512, MaxHalfOpenTunnels = 128, StartRatePerPeer = RateLimit.None };
         var bench = new Bench(Bench.Plain with { Secret = Encoding.UTF8.GetBytes("s"), AuthenticatePeer = false }, limits);
         var mutator = new Mutator(99);
         HandPeer peer = HandPeer.Established(bench);

@@ -12,7 +12,7 @@ public sealed class MemoryTests
     private const int SessionsEach = 50;
 
     [Fact]
-    public void Idle_session_costs_less_than_576_octets_at_each_end()
+    public void Idle_session_costs_less_than_640_octets_at_each_end()
     {
         var world = new World(1);
         Node lac = world.Add("192.0.2.10", Bench.Plain);
@@ -34,7 +34,7 @@ public sealed class MemoryTests
 
         world.RunUntil(() => lns.Endpoint.SessionCount == Tunnels * SessionsEach && lns.Endpoint.SessionsBeingSetUp == 0);
         long full = Measure(world, lac, lns);
-        Assert.InRange((full - empty) / (Tunnels * SessionsEach), 0, 2 * 576);
+        Assert.InRange((full - empty) / (Tunnels * SessionsEach), 0, 2 * 640);
     }
 
     private static long Measure(World world, Node lac, Node lns)

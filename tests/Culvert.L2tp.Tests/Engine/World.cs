@@ -40,6 +40,9 @@ internal sealed class World(ulong seed, LinkConditions? conditions = null)
         return node;
     }
 
+    /// <summary>How often anybody was told this.</summary>
+    public int Told(L2tpEventKind kind) => _nodes.Sum(node => node.Count(kind));
+
     public Tunnel Connect(Node from, Node to, TunnelSettings settings)
     {
         Assert.True(from.Endpoint.TryConnect(new(default, to.At), settings, Now, out Tunnel? tunnel));
