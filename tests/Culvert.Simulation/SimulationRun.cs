@@ -104,6 +104,7 @@ public sealed class SimulationRun
             FaultSeconds = OneOf(30, 120, 300),
             HasHostilePeer = random.NextBelow(4) == 0,
             Misbehaviour = OneOf(0, 0, 0, 0.3),
+            HasTightLimits = random.NextBelow(4) == 0,
             HasSecret = random.NextBelow(2) == 0,
             HidesAvps = random.NextBelow(2) == 0,
             Window = (int)OneOf(1, 4, 128, 128),
@@ -260,6 +261,9 @@ public sealed class SimulationRun
             },
         ],
         Users = _users,
+        Limits = Options.HasTightLimits
+            ? new NodeLimits { HalfOpenTunnels = 5, HalfOpenTunnelsPerPeer = 2, HalfOpenSessions = 2 }
+            : new NodeLimits(),
     };
 
     private void Incident()
