@@ -11,6 +11,9 @@ public sealed partial class Tunnel
     // When an ended tunnel is forgotten; Never while our StopCCN is not acknowledged (the channel then gives up some time).
     private Timestamp _forgetAt = Timestamp.Never;
 
+    // The peer has used our random ID, so it really is where it says it is.
+    private bool _isKnownToPeer;
+
     internal void Advance(Timestamp now)
     {
         switch (Channel.Advance(now))
@@ -153,8 +156,10 @@ public sealed partial class Tunnel
 
     private void CleanUp(Disconnect why)
     {
-        // A half-open tunnel that only timed out may be a spoofed SCCRQ: that is counted, not told.
-        bool isTold = State == TunnelState.Established || IsStartedHere || why.Origin != DisconnectOrigin.Timeout;
+        // A half-open tunnel whose end nobody here decided is not worth a word, for anybody can begin one in anybody's name. But a peer
+        // that is really there and refuses us, over different secrets for one, says what an operator needs to know.
+        bool isTold = State == TunnelState.Established || IsStartedHere || why.Origin == DisconnectOrigin.Local ||
+            (why.Origin == DisconnectOrigin.Peer && _isKnownToPeer);
         State = TunnelState.Idle;
         Ended = why;
         LocalChallenge = null;

@@ -16,6 +16,8 @@ public sealed partial class Tunnel
             return;
         }
 
+        _isKnownToPeer |= header.TunnelId == LocalTunnelId;
+
         ChannelVerdict verdict = Channel.Receive(header, message, now);
         switch (verdict)
         {

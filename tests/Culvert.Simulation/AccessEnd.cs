@@ -168,10 +168,18 @@ public sealed class AccessEnd : SimulatedEnd
         Must(Access.EventsLost == 0 && Access.L2tpCounters[L2tpCounter.EventDropped] == 0, "events were lost");
         int held = Access.Pools.Sum(p => p.InUse);
         Must(held <= sessions, $"{held} addresses are out for {sessions} sessions");
+        int halfOpen = Access.Tunnels.Count(t => t.State == TunnelState.WaitCtlConn);
+        NodeLimits limits = Settings.Limits;
+        Must(halfOpen <= limits.HalfOpenTunnels, $"{halfOpen} tunnels are half open, {limits.HalfOpenTunnels} may be");
+        Must(
+            Access.SessionsBeingSetUp <= limits.HalfOpenSessions,
+            $"{Access.SessionsBeingSetUp} sessions are being set up, {limits.HalfOpenSessions} may be");
+        Must(sessions <= limits.Sessions, $"{sessions} sessions, {limits.Sessions} may be");
         var addresses = new HashSet<IpAddress>();
         int routes = 0;
         foreach (Subscriber subscriber in all)
         {
+            Must(subscriber.Link.Dropped == 0, $"{subscriber} lost PPP frames before they were sent");
             Must(subscriber.Tunnel.Ended is null, $"{subscriber} is in a tunnel that has ended");
             if (subscriber.IsUp && subscriber.Tunnel.Owner is not Dial)
             {

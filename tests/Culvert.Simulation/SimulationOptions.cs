@@ -39,6 +39,9 @@ public sealed record SimulationOptions
     /// <summary>The lines have a wrong password, so that they never come up: to see that a failure is seen.</summary>
     public bool IsSabotaged { get; init; }
 
+    /// <summary>The servers may hold so little that their limits are reached all the time.</summary>
+    public bool HasTightLimits { get; init; }
+
     public bool HasSecret { get; init; }
 
     public bool HidesAvps { get; init; }

@@ -93,9 +93,12 @@ public sealed class SetUpTests
         var pair = new NodePair(settings);
         Dial dial = pair.Dial(NodePair.DialOf() with { Secret = clientSecret is null ? null : new Secret(clientSecret) });
         Assert.True(pair.World.RunUntil(() => dial.State == DialState.Ended, 60));
+        pair.World.Pass(1);
 
+        // The LNS's tunnel never came up, but a peer that knows its ID said why, and that goes into the log.
         Assert.Contains(atClient, NodePair.ReasonOf(pair.Client, NodeEventKind.TunnelDown), StringComparison.Ordinal);
         Assert.Contains(inWords, NodePair.ReasonOf(pair.Client, NodeEventKind.DialFailed), StringComparison.Ordinal);
+        Assert.Contains(inWords, NodePair.ReasonOf(pair.Lns, NodeEventKind.TunnelDown), StringComparison.Ordinal);
         Assert.Empty(pair.Lns.Told(NodeEventKind.TunnelUp));
         pair.ExpectEverythingFreed();
     }

@@ -1,0 +1,121 @@
+using Culvert.Core;
+
+namespace Culvert.Simulation;
+
+/// <summary>What befalls the nodes of a run: the network, their machines, their operators and users.</summary>
+public sealed partial class SimulationRun
+{
+    private void Incident()
+    {
+        SeededRandom random = _world.Random;
+        switch (random.NextBelow(12))
+        {
+            case 0 or 1:
+                (IpAddress a, IpAddress b) = DrawWay();
+                _world.Trace.NoteEvent("fault", $"partition between {a} and {b}", _world.Now);
+                _world.Cut(a, b);
+                bool isOneWay = random.NextBelow(3) == 0;
+                if (!isOneWay)
+                {
+                    _world.Cut(b, a);
+                }
+
+                _world.After(1 + random.NextBelow(60), () =>
+                {
+                    _world.Mend(a, b);
+                    _world.Mend(b, a);
+                });
+                break;
+            case 2 or 3:
+                (IpAddress source, IpAddress destination) = DrawWay();
+                _world.Trace.NoteEvent("fault", $"clog from {source} to {destination}", _world.Now);
+                _world.Clog(source, destination);
+                _world.After(random.NextBelow(20_000) / 1000.0, () => _world.Unclog(source, destination));
+                break;
+            case 4 or 5:
+                Restart(_world.Ends[random.NextBelow(_world.Ends.Count)], random.NextBelow(2) * random.NextBelow(40));
+                break;
+            case 6:
+                SimulatedEnd suspended = _world.Ends[random.NextBelow(_world.Ends.Count)];
+                int seconds = 1 + random.NextBelow(120);
+                _world.Trace.NoteEvent("fault", $"the clock of {suspended.Name} jumps by {seconds} s", _world.Now);
+                suspended.ClockAhead += TimeSpan.FromSeconds(seconds);
+                break;
+            default:
+                Operate(random);
+                break;
+        }
+    }
+
+    /// <summary>What operators and users do while all this goes on.</summary>
+    private void Operate(SeededRandom random)
+    {
+        AccessEnd server = _servers[random.NextBelow(_servers.Count)];
+        LacEnd? lac = _concentrators.Count > 0 ? _concentrators[random.NextBelow(_concentrators.Count)] : null;
+        if (server.IsOff || lac is { IsOff: true })
+        {
+            return; // nobody operates a machine that is off
+        }
+
+        Timestamp local = server.Local(_world.Now);
+        switch (random.NextBelow(6))
+        {
+            case 0:
+                int variant = random.NextBelow(3);
+                _world.Trace.NoteEvent("operator", $"{server.Name} reloads with variant {variant}", _world.Now);
+                server.Settings = ServerSettings(variant);
+                server.Access.Apply(server.Settings);
+                break;
+            case 1:
+                server.Access.CloseUser(_users[random.NextBelow(_users.Count)].Name, "the operator says so", local);
+                break;
+            case 2 when server.Access.Tunnels.FirstOrDefault() is { } tunnel:
+                server.Access.CloseTunnel(tunnel.LocalTunnelId, "the operator says so", local);
+                break;
+            case 3 when lac is not null:
+                lac.CloseTunnel(lac.Local(_world.Now));
+                break;
+            case 4 when lac is not null:
+                int index = random.NextBelow(lac.Lines.Count);
+                lac.RenewLink(index, lac.Lines[index].User, Options.IsSabotaged ? "wrong" : Password, lac.Local(_world.Now));
+                break;
+            case 5 when lac is not null:
+                lac.HangUp(lac.Lines[random.NextBelow(lac.Lines.Count)], random.NextBelow(2) == 0, isForGood: false, lac.Local(_world.Now));
+                break;
+        }
+
+        _world.SettleAll();
+    }
+
+    /// <summary>An end loses everything, and is away for a while.</summary>
+    private void Restart(SimulatedEnd end, int awaySeconds)
+    {
+        _world.Trace.NoteEvent("fault", $"{end.Name} restarts, away for {awaySeconds} s", _world.Now);
+        if (end.IsOff || end == _hostile)
+        {
+            return;
+        }
+
+        end.IsOff = true;
+        _world.After(awaySeconds, () =>
+        {
+            end.Restart(end.Local(_world.Now));
+            end.IsOff = false;
+            int branch = _branches.FindIndex(b => b.End == end);
+            if (branch >= 0)
+            {
+                _branches[branch] = _branches[branch] with { Dial = StartDial(_branches[branch].End, branch, _branches[branch].Server) };
+            }
+
+            _world.Settle(end);
+        });
+    }
+
+    private (IpAddress Source, IpAddress Destination) DrawWay()
+    {
+        SeededRandom random = _world.Random;
+        SimulatedEnd client = _world.Ends[_servers.Count + random.NextBelow(_world.Ends.Count - _servers.Count)];
+        AccessEnd server = _servers[random.NextBelow(_servers.Count)];
+        return random.NextBelow(2) == 0 ? (client.At.Address, server.At.Address) : (server.At.Address, client.At.Address);
+    }
+}
