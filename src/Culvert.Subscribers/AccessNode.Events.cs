@@ -1,0 +1,215 @@
+using Culvert.Core;
+using Culvert.Dataplane;
+using Culvert.L2tp;
+using Culvert.Ppp;
+
+namespace Culvert.Subscribers;
+
+/// <summary>What the node does about the events of its tunnels and links.</summary>
+public sealed partial class AccessNode
+{
+    private void TellRefusal(PeerEndpoint peer, string hostName)
+    {
+        if (_now - _refusalsSince >= TimeSpan.FromSeconds(1))
+        {
+            if (_refusals > RefusalsToldPerSecond)
+            {
+                Tell(NodeEventKind.PeerRefused, $"{_refusals - RefusalsToldPerSecond} more SCCRQs were refused in that second", null);
+            }
+
+            _refusalsSince = _now;
+            _refusals = 0;
+        }
+
+        if (++_refusals <= RefusalsToldPerSecond)
+        {
+            Tell(NodeEventKind.PeerRefused, $"tunnel from {peer} refused: no entry of 'peers' fits host name '{hostName}'", null);
+        }
+    }
+
+    private void HandleL2tpEvents(Timestamp now)
+    {
+        while (true)
+        {
+            if (_l2tp.TryNextEvent(out L2tpEvent e))
+            {
+                Handle(e, now);
+            }
+            else if (_closing.TryDequeue(out Subscriber? subscriber))
+            {
+                subscriber.Session.Close(Disconnects.SessionClosed(subscriber.EndReason ?? ""), now);
+            }
+            else
+            {
+                return;
+            }
+        }
+    }
+
+    private void Handle(in L2tpEvent e, Timestamp now)
+    {
+        switch (e.Kind)
+        {
+            case L2tpEventKind.TunnelEstablished:
+                Tell(NodeEventKind.TunnelUp, "established", null, null, e.Tunnel);
+                if (e.Tunnel.Owner is Dial dial)
+                {
+                    _dials.OnTunnelEstablished(dial, e.Tunnel, now);
+                }
+
+                break;
+            case L2tpEventKind.TunnelClosed:
+                string reason = e.Disconnect?.ToString() ?? "closed";
+                Tell(NodeEventKind.TunnelDown, reason, null, null, e.Tunnel);
+                if (e.Tunnel.Owner is Dial dialled)
+                {
+                    _dials.OnTunnelClosed(dialled, e.Tunnel, reason, now);
+                }
+
+                break;
+            case L2tpEventKind.CallOffered:
+                _lns.OnCallOffered(e.Session!, now);
+                break;
+            case L2tpEventKind.SessionEstablished when e.Session!.Owner is Subscriber subscriber:
+                OnSessionEstablished(subscriber, now);
+                break;
+            case L2tpEventKind.SessionClosed when e.Session!.Owner is Subscriber subscriber:
+                OnSessionClosed(subscriber, e.Disconnect?.ToString() ?? "closed", now);
+                break;
+            case L2tpEventKind.Notice:
+                Tell(NodeEventKind.Notice, NoticeText.Of(e.Notice), null, null, e.Tunnel);
+                break;
+        }
+    }
+
+    private void Handle(Subscriber subscriber, in PppLinkEvent e, Timestamp now)
+    {
+        switch (e.Kind)
+        {
+            case PppLinkEventKind.AuthenticationRequested:
+                subscriber.Role.OnAuthenticationRequested(subscriber, e.Request!, now);
+                break;
+            case PppLinkEventKind.NetworkRequested:
+                subscriber.Role.OnNetworkRequested(subscriber, now);
+                break;
+            case PppLinkEventKind.NetworkUp:
+                subscriber.IsUp = true;
+                subscriber.LastActivity = now;
+                // Spread over the interval, so that sessions that came up together are not looked at together.
+                subscriber.NextActivityCheck = now + (ActivityInterval * (1 + (Random.NextBelow(1000) / 1000.0)) / 2);
+                Plane.Update(subscriber);
+                subscriber.Role.OnNetworkUp(subscriber, e.Ipcp!, now);
+                break;
+            case PppLinkEventKind.NetworkDown when subscriber.IsUp:
+                subscriber.IsUp = false;
+                subscriber.NextActivityCheck = Timestamp.Never;
+                Plane.Update(subscriber);
+                subscriber.Role.OnNetworkDown(subscriber, now);
+                break;
+            case PppLinkEventKind.Identification:
+                Tell(NodeEventKind.Detail, $"identifies itself as '{e.Text}'", subscriber);
+                break;
+            case PppLinkEventKind.Closed:
+                subscriber.EndReason ??= e.Text;
+                subscriber.IsLinkClosed = true;
+                break;
+        }
+    }
+
+    private void OnSessionEstablished(Subscriber subscriber, Timestamp now)
+    {
+        if (subscriber.Role is DialRole && !Plane.TryInstall(subscriber))
+        {
+            subscriber.EndReason = "the session table is full";
+            CloseNow(subscriber, subscriber.EndReason);
+            return;
+        }
+
+        // PPP begins anew here, so what the LAC learned from the user, a password perhaps, is not kept.
+        subscriber.Session.ForgetProxy();
+        Plane.Update(subscriber);
+        subscriber.Link.Open(now);
+        while (subscriber.EarlyFrames?.TryDequeue(out byte[] frame) == true)
+        {
+            subscriber.Link.Receive(frame, now);
+        }
+
+        subscriber.EarlyFrames = null;
+        Settle(subscriber, now);
+    }
+
+    private void OnSessionClosed(Subscriber subscriber, string reason, Timestamp now)
+    {
+        subscriber.Link.LowerLayerDown(reason, now);
+        if (subscriber.IsUp)
+        {
+            subscriber.IsUp = false;
+            subscriber.Role.OnNetworkDown(subscriber, now);
+        }
+
+        Plane.Remove(subscriber);
+        string why = subscriber.EndReason ?? reason;
+        Tell(NodeEventKind.SessionDown, why, subscriber);
+        subscriber.Role.OnEnded(subscriber, why, now);
+        _subscribers.Remove(subscriber);
+        subscriber.Session.Owner = null;
+    }
+
+    /// <summary>After every call into a link: what it tells, what it wants to send, when it wants to be woken.</summary>
+    private void Settle(Subscriber subscriber, Timestamp now)
+    {
+        while (subscriber.Link.TryNextEvent(out PppLinkEvent e))
+        {
+            Handle(subscriber, e, now);
+        }
+
+        if (subscriber.Session.Owner is null)
+        {
+            return;
+        }
+
+        _subscribers.QueueToTransmit(subscriber);
+        Timestamp next = Timestamp.Min(subscriber.Link.NextDeadline, Timestamp.Min(subscriber.NextActivityCheck, subscriber.MustEndAt));
+        _subscribers.SetDeadline(subscriber, next);
+    }
+
+    /// <summary>Data proves that a peer lives: links and tunnels that carry some need no echo and no HELLO. Also ends idle sessions.</summary>
+    private void CheckActivity(Subscriber subscriber, Timestamp now)
+    {
+        if (now >= subscriber.MustEndAt)
+        {
+            subscriber.MustEndAt = Timestamp.Never;
+            Close(subscriber, "session timeout", now);
+        }
+
+        if (now < subscriber.NextActivityCheck)
+        {
+            return;
+        }
+
+        // In any case, or a check that cannot be made would be due for ever.
+        subscriber.NextActivityCheck = now + ActivityInterval;
+        if (!Plane.TryReadCounters(subscriber, out SessionCounters counters))
+        {
+            return;
+        }
+
+        SessionCounters before = subscriber.LastCounters;
+        subscriber.LastCounters = counters;
+        if (counters.PacketsReceived != before.PacketsReceived)
+        {
+            subscriber.Link.NoteDataReceived(now);
+            subscriber.Tunnel.NoteDataReceived(now);
+        }
+
+        TimeSpan idle = subscriber.Role.IdleTimeout(subscriber);
+        if (counters.PacketsReceived != before.PacketsReceived || counters.PacketsSent != before.PacketsSent)
+        {
+            subscriber.LastActivity = now;
+        }
+        else if (idle > TimeSpan.Zero && now - subscriber.LastActivity >= idle)
+        {
+            Close(subscriber, "idle timeout", now);
+        }
+    }
+}
