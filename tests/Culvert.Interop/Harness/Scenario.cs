@@ -13,7 +13,7 @@ public sealed class Scenario : IAsyncDisposable
     private const string MarkVariable = "CULVERT_SCENARIO";
     private const int LogLinesShown = 25;
 
-    private static int s_count;
+    private static int _count;
 
     private readonly string _name;
     private readonly ITestOutputHelper? _output = TestContext.Current.TestOutputHelper;
@@ -26,7 +26,7 @@ public sealed class Scenario : IAsyncDisposable
         _name = name;
 
         // Short: it is also the prefix of namespace and interface names, and Unix sockets live in the folder.
-        Id = $"cv{Environment.ProcessId % 100_000}x{Interlocked.Increment(ref s_count)}";
+        Id = $"cv{Environment.ProcessId % 100_000}x{Interlocked.Increment(ref _count)}";
         Folder = Path.Combine("/tmp", Id);
         Directory.CreateDirectory(Path.Combine(Folder, "logs"));
         Directory.CreateDirectory(Path.Combine(Folder, "captures"));

@@ -11,7 +11,10 @@ public sealed class CompanionTests
 
     private static readonly ProxyAuthentication Pap = new()
     {
-        Type = ProxyAuthenType.Pap, Name = "user"u8.ToArray(), Id = 7, Response = "open sesame"u8.ToArray(),
+        Type = ProxyAuthenType.Pap,
+        Name = "user"u8.ToArray(),
+        Id = 7,
+        Response = "open sesame"u8.ToArray(),
     };
 
     [Theory]

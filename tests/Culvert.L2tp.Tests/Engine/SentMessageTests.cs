@@ -29,15 +29,25 @@ public sealed class SentMessageTests
         };
         TunnelSettings settings = Bench.Plain with
         {
-            Secret = Secret, HideAvps = hide, AcceptOutgoingCalls = true, SendTieBreaker = true, BearerCapabilities = 3,
+            Secret = Secret,
+            HideAvps = hide,
+            AcceptOutgoingCalls = true,
+            SendTieBreaker = true,
+            BearerCapabilities = 3,
         };
         Node left = world.Add("192.0.2.10", settings);
         Node right = world.Add("192.0.2.20", settings);
         Tunnel tunnel = world.Connect(left, right, settings);
         var call = new IncomingCall
         {
-            BearerType = 1, PhysicalChannelId = 4, CallingNumber = "1", CalledNumber = "2", SubAddress = "3", RxConnectSpeed = 5,
-            PrivateGroupId = "red", SequencingRequired = true,
+            BearerType = 1,
+            PhysicalChannelId = 4,
+            CallingNumber = "1",
+            CalledNumber = "2",
+            SubAddress = "3",
+            RxConnectSpeed = 5,
+            PrivateGroupId = "red",
+            SequencingRequired = true,
         };
         Assert.True(tunnel.TryPlaceIncomingCall(call, world.Now, out Session? incoming));
         Assert.True(tunnel.TryPlaceOutgoingCall(new() { CalledNumber = "2", SubAddress = "3" }, world.Now, out Session? outgoing));
