@@ -38,25 +38,6 @@ internal sealed class LnsInterface : IDisposable
 
     public TunDevice Tun { get; }
 
-    /// <summary>
-    /// "Fragmentation needed" comes in through this interface from the gateway's address, which is local: without this switch the
-    /// kernel drops it as a martian source, and path MTU discovery towards subscribers fails. False with the reason when it cannot be set.
-    /// </summary>
-    public bool TryAcceptLocal(out string problem)
-    {
-        try
-        {
-            File.WriteAllText($"/proc/sys/net/ipv4/conf/{Tun.Name}/accept_local", "1");
-            problem = "";
-            return true;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            problem = $"path MTU discovery towards subscribers will not work: {e.Message}; set net.ipv4.conf.{Tun.Name}.accept_local=1 by hand";
-            return false;
-        }
-    }
-
     /// <summary>Gives the interface the pools' gateways and routes; those of pools that are gone are taken away.</summary>
     public void Apply(IReadOnlyList<PoolSettings> pools)
     {

@@ -149,11 +149,12 @@ public sealed class Node : IAsyncDisposable
             _lnsInterface = new LnsInterface(_configuration.Interface, _netlink);
             _lnsInterface.Apply(_configuration.Settings.Pools);
             _shard.AddTun(_lnsInterface.Tun, null);
-            if (!_lnsInterface.TryAcceptLocal(out string problem))
+            if (!InterfaceSwitches.TryAcceptLocal(_lnsInterface.Tun.Name, out string problem))
             {
                 _log.Warning(problem);
             }
 
+            KeepIPv6Off(_lnsInterface.Tun.Name);
             WarnWhereNothingIsForwarded();
         }
 
@@ -198,8 +199,17 @@ public sealed class Node : IAsyncDisposable
     {
         Dial dial = _shard!.Access.StartDial(settings);
         var device = new DialInterface(dial, _netlink);
+        KeepIPv6Off(device.Tun.Name);
         _dialInterfaces.Add(device);
         _shard.AddTun(device.Tun, dial);
+    }
+
+    private void KeepIPv6Off(string interfaceName)
+    {
+        if (!InterfaceSwitches.TryDisableIPv6(interfaceName, out string problem))
+        {
+            _log.Warning(problem);
+        }
     }
 
     private void OnEvent(NodeEvent e)

@@ -114,6 +114,25 @@ public sealed class CulvertPairTests
     }
 
     /// <summary>SIGTERM: the peer is told, interfaces and sockets are gone, the exit code is 0; a second node can take over at once.</summary>
+    /// <summary>RFC 5072 section 2: no IPv6 packet before IPV6CP is open. The kernel sends some by itself when an interface has IPv6.</summary>
+    [Fact(Timeout = 300_000)]
+    public async Task No_IPv6_enters_a_link_that_carries_IPv4_only()
+    {
+        Requirements.Namespaces();
+        await Scenario.RunAsync(async scenario =>
+        {
+            (_, CulvertDial dial) = await ConnectAsync(scenario, "203.0.113.1");
+            foreach ((string place, string link) in ((string, string)[])[(dial.Namespace, CulvertDial.Interface), (scenario.MainNamespace, "culvert0")])
+            {
+                CommandResult addresses = await scenario.CommandAsync(place, ["ip", "-6", "-o", "addr", "show", "dev", link]);
+                Assert.Equal(0, addresses.ExitCode);
+                Assert.Equal("", addresses.Output.Trim());
+            }
+
+            await dial.HangUpAsync();
+        });
+    }
+
     [Fact(Timeout = 300_000)]
     public async Task The_server_cleans_up_after_itself()
     {
