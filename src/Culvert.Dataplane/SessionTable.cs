@@ -184,7 +184,10 @@ public sealed class SessionTable : ISessionIds
             // Slots that have been replaced no longer follow the cold rows.
             path = _rows.Cold(copy.Row).Session.Path;
             Volatile.ReadBarrier();
-            if (Volatile.Read(ref entry.Version) == copy.Version && Volatile.Read(ref _slots) == slots)
+            bool isCurrent = Volatile.Read(ref entry.Version) == copy.Version && Volatile.Read(ref _slots) == slots;
+
+            // Versions have 16 bits and come round; entry and path both know the peer, so they can vouch for each other.
+            if (isCurrent && copy.IsFrom(path))
             {
                 return true;
             }
