@@ -70,7 +70,7 @@ public sealed class Node : IAsyncDisposable
     /// <summary>Tells every peer, waits for their answers a bounded time, and ends.</summary>
     public async Task Stop()
     {
-        if (_shard is { } shard && shard.Mailbox.TryPost(() => shard.Stop("the node is shutting down", StopPatience)))
+        if (_shard is { IsStarted: true } shard && shard.Mailbox.TryPost(() => shard.Stop("the node is shutting down", StopPatience)))
         {
             try
             {
@@ -98,12 +98,8 @@ public sealed class Node : IAsyncDisposable
         _netlink.Dispose();
     }
 
-    internal NodeConfiguration Configuration => _configuration;
-
-    internal string LnsInterfaceName => _lnsInterface?.Tun.Name ?? "";
-
     internal string InterfaceNameOf(Subscriber subscriber) =>
-        _dialInterfaces.Find(i => i.Dial.Subscriber == subscriber)?.Tun.Name ?? LnsInterfaceName;
+        _dialInterfaces.Find(i => i.Dial.Subscriber == subscriber)?.Tun.Name ?? _lnsInterface?.Tun.Name ?? "";
 
     /// <summary>On the shard's thread. Says what changed, and what will only change when the node starts again.</summary>
     internal IReadOnlyList<string> Reload(NodeConfiguration next)

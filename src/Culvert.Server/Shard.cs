@@ -85,7 +85,14 @@ internal sealed class Shard : IDisposable
     /// <summary>Octets of the largest datagram that this shard takes in or sends.</summary>
     public int DatagramSize => _incoming.BufferSize;
 
-    public void Start() => _thread.Start();
+    /// <summary>False when the node failed before the loop could begin: then there is nothing to stop.</summary>
+    public bool IsStarted { get; private set; }
+
+    public void Start()
+    {
+        IsStarted = true;
+        _thread.Start();
+    }
 
     /// <summary>On the shard's thread: datagrams are copied to this capture from now on.</summary>
     /// <exception cref="NodeException">Too many captures run.</exception>

@@ -37,10 +37,7 @@ public sealed partial class AccessNode
     /// <summary>The way to a peer takes larger or smaller packets than before.</summary>
     public void OnPathMtuChanged(IpAddress peer)
     {
-        var page = new List<Subscriber>();
-        int next = _subscribers.Page(0, int.MaxValue, page);
-        System.Diagnostics.Debug.Assert(next < 0);
-        foreach (Subscriber subscriber in page)
+        foreach (Subscriber subscriber in AllSubscribers())
         {
             if (subscriber.Tunnel.Path.Peer.Address == peer && subscriber.IsUp)
             {
