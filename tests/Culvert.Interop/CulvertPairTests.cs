@@ -133,6 +133,34 @@ public sealed class CulvertPairTests
         });
     }
 
+    /// <summary>A second node on the same port, interface or control socket must say so and end, not hang.</summary>
+    [Fact(Timeout = 300_000)]
+    public async Task A_node_that_cannot_start_says_why_and_ends()
+    {
+        Requirements.Namespaces();
+        await Scenario.RunAsync(async scenario =>
+        {
+            await scenario.UseCableAsync();
+            string configuration = await Configurations.LnsAsync(scenario, "chap");
+            CulvertServer first = await CulvertServer.StartAsync(scenario, scenario.MainNamespace, configuration);
+            string otherPort = configuration.Replace(":1701", ":1801", StringComparison.Ordinal);
+            string otherInterface = otherPort.Replace("culvert0", "culvert9", StringComparison.Ordinal);
+            string taken = Path.Combine(scenario.Folder, "culvert.sock");
+            string free = Path.Combine(scenario.Folder, "second.sock");
+            foreach ((string text, string socket, string why) in ((string, string, string)[])
+                [(configuration, free, "1701"), (otherPort, free, "culvert0"), (otherInterface, taken, "culvert.sock")])
+            {
+                string file = await scenario.WriteFileAsync("second.yaml", text);
+                CommandResult second = await scenario.CommandAsync(
+                    scenario.MainNamespace, ["timeout", "30", "dotnet", Requirements.CulvertProgram, "serve", "-c", file, "--socket", socket]);
+                Assert.Equal(1, second.ExitCode);
+                Assert.Contains(why, second.Output, StringComparison.Ordinal);
+            }
+
+            await first.StopAsync();
+        });
+    }
+
     [Fact(Timeout = 300_000)]
     public async Task The_server_cleans_up_after_itself()
     {
