@@ -15,24 +15,9 @@ public sealed partial class Forwarder
         Span<byte> buffer, int packetOffset, int packetLength, Span<byte> reply, Timestamp now, ref TSink sink)
         where TSink : struct, IFrameSink, allows ref struct
     {
-        ReadOnlySpan<byte> packet = buffer.Slice(packetOffset, packetLength);
-        SessionKey session = default;
-        if (IpPacket.TryMeasureIPv4(packet, out int length))
-        {
-            session = _routes?.FindIPv4(IpPacket.DestinationIPv4(packet)) ?? default;
-        }
-        else if (IpPacket.TryMeasureIPv6(packet, out length))
-        {
-            (ulong high, ulong low) = IpPacket.DestinationIPv6(packet);
-            session = _routes?.FindIPv6(high, low) ?? default;
-        }
-        else
-        {
-            return Refuse(default(SessionKey), DropReason.NotIp);
-        }
-
-        return session.IsNone
-            ? Refuse(session, DropReason.NoRoute)
+        SessionKey session = FindSession(buffer.Slice(packetOffset, packetLength), out int length);
+        return length == 0 ? Refuse(default(SessionKey), DropReason.NotIp)
+            : session.IsNone ? Refuse(session, DropReason.NoRoute)
             : Send(session, buffer, packetOffset, length, reply, now, ref sink);
     }
 
@@ -86,6 +71,24 @@ public sealed partial class Forwarder
         frame.CopyTo(room[header..]);
         sink.Commit(header + frame.Length, header + frame.Length, path);
         return new Encapsulation { Kind = EncapsulationKind.Sent, Frames = 1, Session = session };
+    }
+
+    /// <summary>Where a packet's destination leads, and its own length: 0 when it is no sound IP packet.</summary>
+    private SessionKey FindSession(ReadOnlySpan<byte> packet, out int length)
+    {
+        if (IpPacket.TryMeasureIPv4(packet, out length))
+        {
+            return _routes?.FindIPv4(IpPacket.DestinationIPv4(packet)) ?? default;
+        }
+
+        if (IpPacket.TryMeasureIPv6(packet, out length))
+        {
+            (ulong high, ulong low) = IpPacket.DestinationIPv6(packet);
+            return _routes?.FindIPv6(high, low) ?? default;
+        }
+
+        length = 0;
+        return default;
     }
 
     private Encapsulation Send<TSink>(
@@ -144,7 +147,7 @@ public sealed partial class Forwarder
             }
 
             int length = fragmenter.Write(i, room[entry.HeaderLength..]);
-            FrameHeader.Write(room, length, entry, NextNs(entry));
+            FrameHeader.Write(room, length, entry, isIPv6: false, NextNs(entry));
             sink.Commit(entry.HeaderLength + length, entry.HeaderLength + length, path);
             octets += length;
         }

@@ -33,6 +33,7 @@ public sealed partial class Forwarder
     private readonly SessionTable _sessions;
     private readonly RouteTable? _routes;
     private readonly ForwarderOptions _options;
+    private readonly byte[] _segment = new byte[1 << 16];
     private TokenBucket _icmpBucket;
 
     /// <param name="sessions">Shared by all shards.</param>

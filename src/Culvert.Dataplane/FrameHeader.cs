@@ -92,12 +92,17 @@ internal static class FrameHeader
         return start;
     }
 
-    /// <summary>Writes the header of an IPv4 packet at the start of <paramref name="room"/>, where the packet follows it.</summary>
-    public static void Write(Span<byte> room, int packetLength, in SessionEntry session, ushort ns)
+    /// <summary>Writes the header at the start of <paramref name="room"/>, where the packet follows it.</summary>
+    public static void Write(Span<byte> room, int packetLength, in SessionEntry session, bool isIPv6, ushort ns)
     {
         Span<byte> image = stackalloc byte[MaxLength];
         session.Header.CopyTo(image);
         image[(MaxLength - session.HeaderLength)..].CopyTo(room);
+        if (isIPv6)
+        {
+            room[session.HeaderLength - 1] = (byte)PppProtocol.IPv6;
+        }
+
         Patch(room, session.HeaderLength + packetLength, session.Framing, ns);
     }
 

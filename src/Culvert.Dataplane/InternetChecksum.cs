@@ -44,6 +44,13 @@ public static class InternetChecksum
         return Finish(sum, data[(data.Length & ~3)..]);
     }
 
+    /// <summary>The one's complement sum of two such sums.</summary>
+    public static ushort Add(ushort first, ushort second)
+    {
+        int sum = first + second;
+        return (ushort)(sum + (sum >> 16));
+    }
+
     /// <summary>Repairs a stored checksum after a 16-bit word that it covers has changed (RFC 1624 equation 3).</summary>
     public static ushort Update(ushort checksum, ushort before, ushort after) =>
         (ushort)~Fold((ulong)(ushort)~checksum + (ushort)~before + after);

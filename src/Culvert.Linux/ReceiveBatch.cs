@@ -10,6 +10,7 @@ namespace Culvert.Linux;
 public sealed unsafe class ReceiveBatch : IDisposable
 {
     private const int ControlSize = 128;
+    private const int StrideExtra = 17 * 64;
 
     // Reports about earlier datagrams interrupt a receive call, one per call; the queue itself holds the details.
     private const int MaximumInterruptions = 16;
@@ -34,15 +35,15 @@ public sealed unsafe class ReceiveBatch : IDisposable
         _memory = new NativeBlock(
             NativeBlock.SizeOf<MultiMessageHeader>(capacity) + NativeBlock.SizeOf<IoVector>(capacity)
             + NativeBlock.SizeOf<byte>(capacity * SocketAddress.SizeIPv6) + NativeBlock.SizeOf<byte>(capacity * ControlSize)
-            + NativeBlock.SizeOf<byte>(capacity * bufferSize));
+            + NativeBlock.SizeOf<byte>(capacity * (bufferSize + StrideExtra)));
         _messages = _memory.Take<MultiMessageHeader>(capacity);
         IoVector* vectors = _memory.Take<IoVector>(capacity);
         _names = _memory.Take<byte>(capacity * SocketAddress.SizeIPv6);
         _controls = _memory.Take<byte>(capacity * ControlSize);
-        _buffers = _memory.Take<byte>(capacity * bufferSize);
+        _buffers = _memory.Take<byte>(capacity * Stride);
         for (int i = 0; i < capacity; i++)
         {
-            vectors[i] = new IoVector { Base = _buffers + ((nint)i * bufferSize), Length = (nuint)bufferSize };
+            vectors[i] = new IoVector { Base = _buffers + ((nint)i * Stride), Length = (nuint)bufferSize };
             _messages[i].Message = new MessageHeader
             {
                 Name = _names + (i * SocketAddress.SizeIPv6),
@@ -58,6 +59,12 @@ public sealed unsafe class ReceiveBatch : IDisposable
     public int Capacity { get; }
 
     public int BufferSize { get; }
+
+    /// <summary>All buffers: what <see cref="OffsetOf"/> counts in.</summary>
+    public Span<byte> Memory => new(_buffers, Capacity * Stride);
+
+    // Buffers of a power of two would all begin in the same lines of the cache.
+    private int Stride => BufferSize + StrideExtra;
 
     /// <summary>Datagrams that the last <see cref="Receive"/> took.</summary>
     public int Count { get; private set; }
@@ -107,7 +114,14 @@ public sealed unsafe class ReceiveBatch : IDisposable
     public Span<byte> Datagram(int index)
     {
         Check(index);
-        return new Span<byte>(_buffers + ((nint)index * BufferSize), (int)_messages[index].Length);
+        return new Span<byte>(_buffers + ((nint)index * Stride), (int)_messages[index].Length);
+    }
+
+    /// <summary>Where in <see cref="Memory"/> a datagram starts.</summary>
+    public int OffsetOf(int index)
+    {
+        Check(index);
+        return index * Stride;
     }
 
     /// <summary>Who sent the datagram, and which of our addresses it came to.</summary>

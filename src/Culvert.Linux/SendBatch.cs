@@ -20,6 +20,25 @@ public struct SendCounters
 
     /// <summary>Reports about earlier datagrams (such as ICMP "port unreachable") that interrupted sending; nothing was lost.</summary>
     public ulong Interruptions { get; internal set; }
+
+    /// <summary>Runs of datagrams that the kernel would not cut, and that were sent one by one.</summary>
+    public ulong Unjoined { get; internal set; }
+}
+
+/// <summary>How a <see cref="SendBatch"/> keeps what it collects.</summary>
+public sealed record SendBatchOptions
+{
+    /// <summary>Messages per call: datagrams, or runs of them.</summary>
+    public int Capacity { get; init; } = 64;
+
+    /// <summary>Octets per message, at most 65,536 (a run of segments for UDP_SEGMENT).</summary>
+    public int FrameSize { get; init; } = 2048;
+
+    /// <summary>Octets in all; 0 has room for <see cref="Capacity"/> messages of <see cref="FrameSize"/>.</summary>
+    public int Memory { get; init; }
+
+    /// <summary>Datagrams of one size that follow each other on one path become a run, if the kernel can cut runs.</summary>
+    public bool Joins { get; init; }
 }
 
 /// <summary>
@@ -29,6 +48,12 @@ public struct SendCounters
 /// </summary>
 public sealed unsafe class SendBatch : IDisposable
 {
+    /// <summary>Most datagrams in one run (UDP_MAX_SEGMENTS is 64 or, on newer kernels, 128).</summary>
+    public const int LongestRun = 64;
+
+    /// <summary>Most octets in one run: what an IPv4 datagram holds.</summary>
+    public const int LargestRun = 65_507;
+
     // Any report pending on the socket fails the next call whatever its datagram: only a datagram that fails again and again is to blame.
     private const int MaximumAttempts = 3;
 
@@ -39,6 +64,9 @@ public sealed unsafe class SendBatch : IDisposable
     private const int MaximumWaits = 2;
     private const int WaitMilliseconds = 1;
 
+    // Messages that are not joined after the kernel refused a run: a path that takes none costs one call in so many.
+    private const int JoinPause = 1000;
+
     private readonly UdpSocket _socket;
     private readonly NativeBlock _memory;
     private readonly MultiMessageHeader* _messages;
@@ -46,32 +74,49 @@ public sealed unsafe class SendBatch : IDisposable
     private readonly byte* _names;
     private readonly byte* _controls;
     private readonly byte* _frames;
+    private readonly int _size;
+    private readonly int _spacing;
+    private readonly Message[] _about;
+    private readonly bool _joins;
     private SendCounters _counters;
+    private int _used;
+    private int _joinPause;
 
     /// <param name="socket">Where the datagrams leave; not disposed with the batch.</param>
     /// <param name="capacity">Datagrams per call.</param>
     /// <param name="frameSize">Octets per datagram, at most 65,536 (a run of segments for UDP_SEGMENT).</param>
     public SendBatch(UdpSocket socket, int capacity = 64, int frameSize = 2048)
+        : this(socket, new SendBatchOptions { Capacity = capacity, FrameSize = frameSize })
     {
+    }
+
+    /// <param name="socket">Where the datagrams leave; not disposed with the batch.</param>
+    /// <param name="options">See <see cref="SendBatchOptions"/>.</param>
+    public SendBatch(UdpSocket socket, SendBatchOptions options)
+    {
+        int capacity = options.Capacity;
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(capacity, 1024); // UIO_MAXIOV
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(frameSize);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(frameSize, 1 << 16);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.FrameSize);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.FrameSize, 1 << 16);
         _socket = socket;
         Capacity = capacity;
-        FrameSize = frameSize;
+        FrameSize = options.FrameSize;
+        _size = options.Memory == 0 ? capacity * FrameSize : Math.Max(options.Memory, FrameSize);
+        _spacing = options.Memory == 0 ? FrameSize : 0;
+        _joins = options.Joins && socket.CanSegment;
+        _about = new Message[capacity];
         _memory = new NativeBlock(
             NativeBlock.SizeOf<MultiMessageHeader>(capacity) + NativeBlock.SizeOf<IoVector>(capacity)
             + NativeBlock.SizeOf<byte>(capacity * SocketAddress.SizeIPv6) + NativeBlock.SizeOf<byte>(capacity * ControlWriter.Capacity)
-            + NativeBlock.SizeOf<byte>(capacity * frameSize));
+            + NativeBlock.SizeOf<byte>(_size));
         _messages = _memory.Take<MultiMessageHeader>(capacity);
         _vectors = _memory.Take<IoVector>(capacity);
         _names = _memory.Take<byte>(capacity * SocketAddress.SizeIPv6);
         _controls = _memory.Take<byte>(capacity * ControlWriter.Capacity);
-        _frames = _memory.Take<byte>(capacity * frameSize);
+        _frames = _memory.Take<byte>(_size);
         for (int i = 0; i < capacity; i++)
         {
-            _vectors[i].Base = _frames + ((nint)i * frameSize);
             _messages[i].Message = new MessageHeader
             {
                 Name = _names + (i * SocketAddress.SizeIPv6),
@@ -86,79 +131,61 @@ public sealed unsafe class SendBatch : IDisposable
 
     public int FrameSize { get; }
 
-    /// <summary>Datagrams committed and not yet flushed.</summary>
+    /// <summary>Messages committed and not yet flushed: datagrams, or runs of them.</summary>
     public int Count { get; private set; }
 
     public SendCounters Counters => _counters;
 
+    private bool HasRoom => Count < Capacity && _size - _used >= FrameSize;
+
     /// <summary>The memory of the next datagram; false when the batch is full. Without a commit the next call gives the same.</summary>
     public bool TryReserve(out Span<byte> frame)
     {
-        if (Count == Capacity)
-        {
-            frame = default;
-            return false;
-        }
-
-        frame = new Span<byte>(_frames + ((nint)Count * FrameSize), FrameSize);
-        return true;
+        frame = HasRoom ? new Span<byte>(_frames + _used, FrameSize) : default;
+        return HasRoom;
     }
 
     /// <summary>The memory of the next datagram; flushes first when the batch is full.</summary>
     public Span<byte> Reserve()
     {
-        if (Count == Capacity)
+        if (!HasRoom)
         {
             _ = Flush();
         }
 
-        return new Span<byte>(_frames + ((nint)Count * FrameSize), FrameSize);
+        return new Span<byte>(_frames + _used, FrameSize);
     }
 
     /// <summary>Queues the reserved datagram.</summary>
     /// <param name="length">Octets written at the start of the reserved memory.</param>
     /// <param name="path">Where to and from which address; the kernel chooses the address when Local is none.</param>
     /// <param name="segmentSize">
-    /// 0, or the size of the equal segments (the last may be shorter) that the kernel cuts the octets into (UDP_SEGMENT: at most 64
-    /// segments and 65,507 octets together).
+    /// 0, or the size of the equal datagrams (the last may be shorter) that the octets consist of: at most <see cref="LongestRun"/> and
+    /// <see cref="LargestRun"/> octets together. Where the kernel cannot cut them they are sent one by one.
     /// </param>
     /// <exception cref="InvalidOperationException">Nothing was reserved.</exception>
     public void Commit(int length, in UdpPath path, ushort segmentSize = 0)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)FrameSize, nameof(length));
-        if (Count == Capacity)
+        if (!HasRoom)
         {
             throw new InvalidOperationException("Commit without a reservation.");
         }
 
+        int segment = segmentSize == 0 || segmentSize >= length ? length : segmentSize;
         if (path.Peer.Address.Family != _socket.Family || (!path.Local.IsNone && path.Local.Family != _socket.Family))
         {
-            _counters.Unsendable++;
-            return;
+            _counters.Unsendable += (ulong)DatagramsIn(length, segment);
         }
-
-        MessageHeader* message = &_messages[Count].Message;
-        message->NameLength = SocketAddress.Write((byte*)message->Name, path.Peer.Address, path.Peer.Port);
-        _vectors[Count].Length = (nuint)length;
-        var control = new ControlWriter(_controls + (Count * ControlWriter.Capacity));
-        if (!path.Local.IsNone)
+        else if (segment != length && !_socket.CanSegment)
         {
-            control.AddLocalAddress(path.Local);
+            CommitOneByOne(length, segment, path);
         }
-
-        if (path.Peer.Mark != 0)
+        else if (!_joins || !TryJoin(length, segment, path))
         {
-            control.AddMark(path.Peer.Mark);
+            Queue(_used, length, segment, path);
+            _used += _spacing == 0 ? length : _spacing;
         }
-
-        if (segmentSize != 0 && segmentSize < length)
-        {
-            control.AddSegmentSize(segmentSize);
-        }
-
-        message->Control = control.Length == 0 ? null : _controls + (Count * ControlWriter.Capacity);
-        message->ControlLength = control.Length;
-        Count++;
     }
 
     /// <summary>Sends everything committed; returns how many datagrams the kernel took. Waits 2 ms at most, for a full buffer.</summary>
@@ -174,8 +201,8 @@ public sealed unsafe class SendBatch : IDisposable
                 _socket.Descriptor, _messages + next, (uint)(Count - next), Constants.MessageDoNotWait | Constants.MessageNoSignal);
             if (taken > 0)
             {
+                sent += DatagramsBetween(next, next + taken);
                 next += taken;
-                sent += taken;
                 attempts = 0;
                 continue;
             }
@@ -185,15 +212,21 @@ public sealed unsafe class SendBatch : IDisposable
             {
                 if (waits++ == MaximumWaits)
                 {
-                    _counters.Congested += (ulong)(Count - next);
+                    _counters.Congested += (ulong)DatagramsBetween(next, Count);
                     break;
                 }
 
                 WaitForRoom();
             }
+            else if (error is Errno.EINVAL or Errno.EIO or Errno.EMSGSIZE && _about[next].Segment < _about[next].Length)
+            {
+                // A segment larger than the path, or a path through IPsec: the kernel cuts no runs there.
+                sent += SendOneByOne(next++);
+                attempts = 0;
+            }
             else if (IsToBlame(error, ++attempts))
             {
-                CountDrop(error);
+                CountDrop(error, (ulong)DatagramsIn(_about[next].Length, _about[next].Segment));
                 next++;
                 attempts = 0;
             }
@@ -205,6 +238,7 @@ public sealed unsafe class SendBatch : IDisposable
 
         _counters.Sent += (ulong)sent;
         Count = 0;
+        _used = 0;
         return sent;
     }
 
@@ -214,21 +248,163 @@ public sealed unsafe class SendBatch : IDisposable
         _memory.Dispose();
     }
 
+    private static int DatagramsIn(int length, int segment) => length <= segment ? 1 : (length + segment - 1) / segment;
+
     private static bool IsToBlame(Errno error, int attempts) =>
         error == Errno.ENOBUFS || attempts >= (error == Errno.EMSGSIZE ? MaximumAttemptsTooBig : MaximumAttempts);
 
-    private void CountDrop(Errno error)
+    private int DatagramsBetween(int first, int end)
+    {
+        int datagrams = 0;
+        for (int i = first; i < end; i++)
+        {
+            datagrams += DatagramsIn(_about[i].Length, _about[i].Segment);
+        }
+
+        return datagrams;
+    }
+
+    /// <summary>Lengthens the last message when what follows it has its size (or is shorter and ends it) and its path.</summary>
+    private bool TryJoin(int length, int segment, in UdpPath path)
+    {
+        if (Count == 0 || _joinPause > 0)
+        {
+            _joinPause -= Math.Sign(_joinPause);
+            return false;
+        }
+
+        ref Message last = ref _about[Count - 1];
+        bool isEnded = last.Length % last.Segment != 0;
+        bool fits = !isEnded && (segment == last.Segment || length < last.Segment)
+            && last.Length + length <= LargestRun && DatagramsIn(last.Length + length, last.Segment) <= LongestRun;
+        if (!fits || last.Path != path)
+        {
+            return false;
+        }
+
+        int start = last.Start;
+        int joined = last.Length + length;
+        int joinedSegment = last.Segment;
+        Count--;
+        Queue(start, joined, joinedSegment, path);
+        _used = start + joined;
+        return true;
+    }
+
+    private void Queue(int start, int length, int segment, in UdpPath path)
+    {
+        MessageHeader* message = &_messages[Count].Message;
+        message->NameLength = SocketAddress.Write((byte*)message->Name, path.Peer.Address, path.Peer.Port);
+        _vectors[Count] = new IoVector { Base = _frames + start, Length = (nuint)length };
+        var control = new ControlWriter(_controls + (Count * ControlWriter.Capacity));
+        if (!path.Local.IsNone)
+        {
+            control.AddLocalAddress(path.Local);
+        }
+
+        if (path.Peer.Mark != 0)
+        {
+            control.AddMark(path.Peer.Mark);
+        }
+
+        if (segment < length)
+        {
+            control.AddSegmentSize((ushort)segment);
+        }
+
+        message->Control = control.Length == 0 ? null : _controls + (Count * ControlWriter.Capacity);
+        message->ControlLength = control.Length;
+        _about[Count] = new Message { Start = start, Length = length, Segment = segment, Path = path };
+        Count++;
+    }
+
+    // The kernel knows no runs: the datagrams stay where they lie and become messages of their own.
+    private void CommitOneByOne(int length, int segment, in UdpPath path)
+    {
+        int start = _used;
+        int left = length;
+        _used += _spacing == 0 ? length : _spacing;
+        while (left > 0)
+        {
+            if (Count == Capacity)
+            {
+                // What was queued leaves; what is still to be queued lies untouched behind it.
+                _ = Flush();
+            }
+
+            int take = Math.Min(segment, left);
+            Queue(start, take, take, path);
+            start += take;
+            left -= take;
+        }
+
+        _used = Math.Max(_used, start);
+    }
+
+    private int SendOneByOne(int index)
+    {
+        Message run = _about[index];
+        _counters.Unjoined++;
+        _joinPause = JoinPause;
+        MessageHeader message = _messages[index].Message;
+        byte* control = stackalloc byte[ControlWriter.Capacity];
+        var writer = new ControlWriter(control);
+        if (!run.Path.Local.IsNone)
+        {
+            writer.AddLocalAddress(run.Path.Local);
+        }
+
+        if (run.Path.Peer.Mark != 0)
+        {
+            writer.AddMark(run.Path.Peer.Mark);
+        }
+
+        IoVector vector = default;
+        message.Vectors = &vector;
+        message.Control = writer.Length == 0 ? null : control;
+        message.ControlLength = writer.Length;
+        int sent = 0;
+        for (int at = 0; at < run.Length; at += run.Segment)
+        {
+            vector = new IoVector { Base = _frames + run.Start + at, Length = (nuint)Math.Min(run.Segment, run.Length - at) };
+            sent += TrySendOne(&message) ? 1 : 0;
+        }
+
+        return sent;
+    }
+
+    private bool TrySendOne(MessageHeader* message)
+    {
+        for (int attempts = 1; ; attempts++)
+        {
+            if (Libc.SendMessage(_socket.Descriptor, message, Constants.MessageDoNotWait | Constants.MessageNoSignal) >= 0)
+            {
+                return true;
+            }
+
+            Errno error = Libc.LastError;
+            if (error == Errno.EAGAIN || IsToBlame(error, attempts))
+            {
+                CountDrop(error, 1);
+                return false;
+            }
+
+            _counters.Interruptions++;
+        }
+    }
+
+    private void CountDrop(Errno error, ulong datagrams)
     {
         switch (error)
         {
-            case Errno.ENOBUFS:
-                _counters.Congested++;
+            case Errno.ENOBUFS or Errno.EAGAIN:
+                _counters.Congested += datagrams;
                 break;
             case Errno.EMSGSIZE:
-                _counters.TooBig++;
+                _counters.TooBig += datagrams;
                 break;
             default:
-                _counters.Unsendable++;
+                _counters.Unsendable += datagrams;
                 break;
         }
     }
@@ -237,5 +413,13 @@ public sealed unsafe class SendBatch : IDisposable
     {
         var descriptor = new PollDescriptor { Descriptor = _socket.Descriptor, Events = Constants.PollOut };
         _ = Libc.Poll(&descriptor, 1, WaitMilliseconds);
+    }
+
+    private struct Message
+    {
+        public int Start;
+        public int Length;
+        public int Segment;
+        public UdpPath Path;
     }
 }

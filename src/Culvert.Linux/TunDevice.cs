@@ -1,7 +1,29 @@
 using System.Text;
+using Culvert.Core;
 using Culvert.Linux.Interop;
 
 namespace Culvert.Linux;
+
+/// <summary>What the kernel may leave to the reader of a TUN interface (the numbers are the kernel's).</summary>
+[Flags]
+public enum TunOffloads : uint
+{
+    None = 0,
+
+    /// <summary>Checksums that are not finished. The others need it.</summary>
+    Checksum = 0x01,
+
+    /// <summary>Runs of TCP segments under one header, IPv4 and IPv6.</summary>
+    Tcp = 0x02 | 0x04,
+
+    /// <summary>Also when the first of them carries CWR.</summary>
+    TcpEcn = 0x08,
+
+    /// <summary>Runs of UDP datagrams under one header (Linux 6.2).</summary>
+    Udp = 0x20 | 0x40,
+
+    All = Checksum | Tcp | TcpEcn | Udp,
+}
 
 public enum TunResult : byte
 {
@@ -16,7 +38,7 @@ public enum TunResult : byte
 }
 
 /// <summary>
-/// A TUN interface: bare IP packets, one per call, without blocking. It lives as long as this object (or the last of its queues).
+/// A TUN interface: IP packets, one per call, without blocking; each behind a header of <see cref="HeaderSize"/> octets. It lives as long as this object (or the last of its queues).
 /// Belongs to one thread. The interface comes up without addresses and down: see <see cref="Netlink"/>.
 /// </summary>
 public sealed unsafe class TunDevice : IDisposable
@@ -25,20 +47,40 @@ public sealed unsafe class TunDevice : IDisposable
     public const int MaximumNameLength = InterfaceRequest.NameSize - 1;
 
     private const string Path = "/dev/net/tun";
+    private const int OffloadHeaderSize = 10;
+
+    /// <summary>Pieces of one packet that <see cref="Write(ReadOnlySpan{byte}, ReadOnlySpan{byte}, ReadOnlySpan{BufferRange})"/> takes.</summary>
+    public const int MaximumPieces = 1023;
+
+    // What is left when the kernel refuses something, best first.
+    private static readonly TunOffloads[] Fallbacks =
+    [
+        TunOffloads.All,
+        TunOffloads.All & ~TunOffloads.Udp,
+        TunOffloads.Checksum | TunOffloads.Tcp,
+        TunOffloads.Checksum,
+    ];
 
     private readonly Descriptor _descriptor;
 
-    private TunDevice(Descriptor descriptor, string name, bool isMultiQueue)
+    private TunDevice(Descriptor descriptor, string name, bool isMultiQueue, TunOffloads offloads)
     {
         _descriptor = descriptor;
         Name = name;
         IsMultiQueue = isMultiQueue;
+        Offloads = offloads;
     }
 
     /// <summary>The name that the kernel chose ("culvert0" for "culvert%d").</summary>
     public string Name { get; }
 
     public bool IsMultiQueue { get; }
+
+    /// <summary>What was asked for and granted.</summary>
+    public TunOffloads Offloads { get; }
+
+    /// <summary>Octets in front of each packet, both ways: those of a virtio network header with offloads, else none.</summary>
+    public int HeaderSize => Offloads == TunOffloads.None ? 0 : OffloadHeaderSize;
 
     /// <summary>The number to give to a <see cref="Poller"/>.</summary>
     public int Descriptor => _descriptor.Number;
@@ -52,11 +94,13 @@ public sealed unsafe class TunDevice : IDisposable
     /// <summary>Creates an interface, or takes over a persistent one of that name.</summary>
     /// <param name="name">A name of 1 to 15 octets; "%d" in it becomes the first free number.</param>
     /// <param name="isMultiQueue">Whether <see cref="OpenQueue"/> may add queues, one per shard.</param>
+    /// <param name="offloads">What is wanted; <see cref="Offloads"/> tells what the kernel can.</param>
     /// <exception cref="ArgumentException">The name cannot be an interface's.</exception>
     /// <exception cref="LinuxException">EPERM without CAP_NET_ADMIN, ENOENT without the tun module, EBUSY when in use.</exception>
-    public static TunDevice Open(string name, bool isMultiQueue = false)
+    public static TunDevice Open(string name, bool isMultiQueue = false, TunOffloads offloads = TunOffloads.None)
     {
         CheckName(name);
+        short header = offloads == TunOffloads.None ? (short)0 : Constants.TunOffloadHeader;
         Descriptor descriptor;
         fixed (byte* path = "/dev/net/tun\0"u8)
         {
@@ -66,8 +110,7 @@ public sealed unsafe class TunDevice : IDisposable
 
         InterfaceRequest request = default;
         _ = Encoding.ASCII.GetBytes(name, new Span<byte>(request.Name, InterfaceRequest.NameSize));
-        // The seam for segmentation offload: IFF_VNET_HDR here and TUNSETOFFLOAD after it, then every packet has a 10-octet header.
-        request.Flags = (short)(Constants.TunMode | Constants.TunNoPacketInfo | (isMultiQueue ? Constants.TunMultiQueue : 0));
+        request.Flags = (short)(Constants.TunMode | Constants.TunNoPacketInfo | header | (isMultiQueue ? Constants.TunMultiQueue : 0));
         if (Libc.IoControl(descriptor.Number, Constants.TunSetInterface, &request) < 0)
         {
             Errno error = Libc.LastError;
@@ -76,12 +119,22 @@ public sealed unsafe class TunDevice : IDisposable
         }
 
         var chosen = new ReadOnlySpan<byte>(request.Name, InterfaceRequest.NameSize);
-        return new TunDevice(descriptor, Encoding.ASCII.GetString(chosen[..chosen.IndexOf((byte)0)]), isMultiQueue);
+        string chosenName = Encoding.ASCII.GetString(chosen[..chosen.IndexOf((byte)0)]);
+        try
+        {
+            TunOffloads granted = header == 0 ? TunOffloads.None : Negotiate(descriptor.Number, offloads);
+            return new TunDevice(descriptor, chosenName, isMultiQueue, granted);
+        }
+        catch
+        {
+            descriptor.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Another queue of the same interface, for another thread; the kernel keeps a flow on one queue.</summary>
     public TunDevice OpenQueue() =>
-        IsMultiQueue ? Open(Name, isMultiQueue: true) : throw new InvalidOperationException($"{Name} was opened with a single queue.");
+        IsMultiQueue ? Open(Name, isMultiQueue: true, Offloads) : throw new InvalidOperationException($"{Name} was opened with a single queue.");
 
     /// <summary>
     /// Reads one packet. The buffer must hold the interface's MTU: the kernel cuts off what does not fit and says nothing.
@@ -105,7 +158,56 @@ public sealed unsafe class TunDevice : IDisposable
         }
     }
 
+    /// <summary>Gives one packet to the kernel that lies in several pieces; with <see cref="HeaderSize"/> octets in front of it.</summary>
+    /// <param name="header"><see cref="HeaderSize"/> octets.</param>
+    /// <param name="memory">Where the pieces lie.</param>
+    /// <param name="pieces">At most <see cref="MaximumPieces"/>, one after another the packet.</param>
+    public TunResult Write(ReadOnlySpan<byte> header, ReadOnlySpan<byte> memory, ReadOnlySpan<BufferRange> pieces)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(pieces.Length, MaximumPieces, nameof(pieces));
+        IoVector* vectors = stackalloc IoVector[pieces.Length + 1];
+        fixed (byte* front = header)
+        fixed (byte* start = memory)
+        {
+            int count = 0;
+            if (!header.IsEmpty)
+            {
+                vectors[count++] = new IoVector { Base = front, Length = (nuint)header.Length };
+            }
+
+            foreach (BufferRange piece in pieces)
+            {
+                // Bounds as a slice would check them: what is written must lie in the memory.
+                ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)piece.End, (uint)memory.Length, nameof(pieces));
+                vectors[count++] = new IoVector { Base = start + piece.Offset, Length = (nuint)piece.Length };
+            }
+
+            return Judge(Libc.WriteGathered(_descriptor.Number, vectors, count));
+        }
+    }
+
     public void Dispose() => _descriptor.Dispose();
+
+    // A kernel refuses what it does not know as a whole. Without any offload the header stays, and says nothing.
+    private static TunOffloads Negotiate(int descriptor, TunOffloads wanted)
+    {
+        int size = OffloadHeaderSize;
+        if (Libc.IoControl(descriptor, Constants.TunSetOffloadHeaderSize, &size) < 0)
+        {
+            throw new LinuxException(Libc.LastError, "set the header size of the TUN interface");
+        }
+
+        foreach (TunOffloads fallback in Fallbacks)
+        {
+            TunOffloads asked = fallback & wanted;
+            if (asked != TunOffloads.None && Libc.IoControl(descriptor, Constants.TunSetOffload, (void*)(nuint)(uint)asked) == 0)
+            {
+                return asked;
+            }
+        }
+
+        throw new LinuxException(Libc.LastError, "set the offloads of the TUN interface");
+    }
 
     private TunResult Judge(nint transferred)
     {

@@ -44,6 +44,12 @@ public sealed unsafe class UdpSocket : IDisposable
 
     public ushort LocalPort { get; private set; }
 
+    /// <summary>The kernel joins datagrams (Linux 5.0): it was asked to and can.</summary>
+    public bool IsCoalescing { get; private set; }
+
+    /// <summary>Whether the kernel cuts one send into datagrams (UDP_SEGMENT, Linux 4.18).</summary>
+    public bool CanSegment { get; private set; }
+
     /// <summary>What the kernel granted, in octets of its own accounting (twice what was asked for, when allowed).</summary>
     public int ReceiveBufferSize => GetOption(Constants.ReceiveBuffer);
 
@@ -158,7 +164,8 @@ public sealed unsafe class UdpSocket : IDisposable
         SetWhen(options.ReuseAddress, Constants.LevelSocket, Constants.ReuseAddress, "share the address");
         SetWhen(options.ReusePort, Constants.LevelSocket, Constants.ReusePort, "share the port");
         SetWhen(options.ReceiveMark, Constants.LevelSocket, Constants.ReceiveMark, "ask for the mark of datagrams");
-        SetWhen(options.ReceiveCoalesced, Constants.LevelUdp, Constants.UdpCoalesce, "ask for joined datagrams");
+        IsCoalescing = options.ReceiveCoalesced && TrySetOption(Constants.LevelUdp, Constants.UdpCoalesce, 1);
+        CanSegment = TrySetOption(Constants.LevelUdp, Constants.UdpSegment, 0);
         SetBuffer(Constants.ReceiveBufferForce, Constants.ReceiveBuffer, options.ReceiveBufferSize, "set the receive buffer");
         SetBuffer(Constants.SendBufferForce, Constants.SendBuffer, options.SendBufferSize, "set the send buffer");
     }
@@ -202,11 +209,14 @@ public sealed unsafe class UdpSocket : IDisposable
 
     private void SetOption(int level, int name, int value, string attempted)
     {
-        if (Libc.SetSocketOption(_descriptor.Number, level, name, &value, sizeof(int)) < 0)
+        if (!TrySetOption(level, name, value))
         {
             throw new LinuxException(Libc.LastError, attempted);
         }
     }
+
+    private bool TrySetOption(int level, int name, int value) =>
+        Libc.SetSocketOption(_descriptor.Number, level, name, &value, sizeof(int)) == 0;
 
     private int GetOption(int name)
     {

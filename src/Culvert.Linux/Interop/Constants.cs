@@ -58,4 +58,7 @@ internal static class Constants
     internal const short TunMode = 0x1;
     internal const short TunMultiQueue = 0x100;
     internal const short TunNoPacketInfo = 0x1000;
+    internal const short TunOffloadHeader = 0x4000;
+    internal const uint TunSetOffload = 0x400454D0;
+    internal const uint TunSetOffloadHeaderSize = 0x400454D8;
 }
