@@ -96,12 +96,12 @@ public sealed partial class Forwarder
         int mtu = isIPv6 ? Math.Max(entry.Mtu, (ushort)IpPacket.IPv6MinimumMtu) : entry.Mtu;
         return segments.PacketLength > mtu
             ? SendLargeSegments(segments, entry, mtu, isIPv6, path, reply, now, ref sink)
-            : SendRuns(segments, entry, isIPv6, path, ref sink);
+            : SendRuns(segments, entry, isIPv6, path, entry.Marking.OuterFor(packet), ref sink);
     }
 
     // All frames but the last have one size, and are laid out one after another: the kernel is entered once for many.
     private Encapsulation SendRuns<TSink>(
-        in PacketSegmenter segments, in SessionEntry entry, bool isIPv6, in UdpPath path, ref TSink sink)
+        in PacketSegmenter segments, in SessionEntry entry, bool isIPv6, in UdpPath path, byte trafficClass, ref TSink sink)
         where TSink : struct, IFrameSink, allows ref struct
     {
         int frameLength = entry.HeaderLength + segments.PacketLength;
@@ -111,7 +111,7 @@ public sealed partial class Forwarder
         while (next < segments.Count)
         {
             int end = Math.Min(segments.Count, next + perRun);
-            if (!sink.TryTake((end - next) * frameLength, out Span<byte> room))
+            if (!sink.TryTake((end - next) * frameLength, path, out Span<byte> room))
             {
                 Counters.CountSent(entry.Row, next, octets);
                 return Refuse(entry, DropReason.SinkFull);
@@ -126,7 +126,7 @@ public sealed partial class Forwarder
                 octets += length;
             }
 
-            sink.Commit(written, frameLength, path);
+            sink.Commit(written, frameLength, path, trafficClass);
         }
 
         Counters.CountSent(entry.Row, segments.Count, octets);

@@ -94,5 +94,8 @@ public readonly record struct SessionForwarding
     /// </summary>
     public IpAddress SourceIPv4 { get; init; }
 
+    /// <summary>DSCP and ECN of the outer packets.</summary>
+    public TrafficMarking Marking { get; init; }
+
     public SessionKey Key => new(LocalTunnelId, LocalSessionId);
 }

@@ -20,7 +20,7 @@ public sealed class SessionTable : ISessionIds
     public const int DefaultSlotLimit = 1 << 18;
 
     /// <summary>No table grows beyond this: 1 GiB of entries, the most one array holds.</summary>
-    public const int MaxSlotLimit = 1 << 24;
+    public const int MaxSlotLimit = SessionEntry.MaxRows;
 
     // Random draws before the ID space is walked: at three quarters full, one reservation in a hundred thousand walks.
     private const int Draws = 40;
@@ -204,7 +204,7 @@ public sealed class SessionTable : ISessionIds
         reason = DropReason.UnknownSession;
         for (int attempt = 0; attempt < ReadAttempts; attempt++)
         {
-            ushort before = Volatile.Read(ref entry.Version);
+            uint before = Volatile.Read(ref entry.Version);
             copy = entry;
             Volatile.ReadBarrier();
             if ((before & 1) == 0 && Volatile.Read(ref entry.Version) == before)
@@ -308,16 +308,16 @@ public sealed class SessionTable : ISessionIds
 
     private static void Open(ref SessionEntry entry)
     {
-        Volatile.Write(ref entry.Version, (ushort)(entry.Version + 1));
+        Volatile.Write(ref entry.Version, entry.Version + 1);
         Volatile.WriteBarrier();
     }
 
     private static void Fill(ref SessionEntry entry, SessionEntry value)
     {
-        ushort version = entry.Version;
+        uint version = entry.Version;
         value.Version = version;
         entry = value;
-        Volatile.Write(ref entry.Version, (ushort)(version + 1));
+        Volatile.Write(ref entry.Version, version + 1);
     }
 
     private bool TryGrow()

@@ -103,7 +103,7 @@ public sealed unsafe class SendBatch : IDisposable
         Capacity = capacity;
         FrameSize = options.FrameSize;
         _size = options.Memory == 0 ? capacity * FrameSize : Math.Max(options.Memory, FrameSize);
-        _spacing = options.Memory == 0 ? FrameSize : 0;
+        _spacing = options.Memory == 0 && !options.Joins ? FrameSize : 0;
         _joins = options.Joins && socket.CanSegment;
         _about = new Message[capacity];
         _memory = new NativeBlock(
@@ -163,8 +163,12 @@ public sealed unsafe class SendBatch : IDisposable
     /// 0, or the size of the equal datagrams (the last may be shorter) that the octets consist of: at most <see cref="LongestRun"/> and
     /// <see cref="LargestRun"/> octets together. Where the kernel cannot cut them they are sent one by one.
     /// </param>
+    /// <param name="trafficClass">
+    /// DSCP and ECN of the datagram (of all its segments) as they stand in the IP header; 0 leaves the socket's default, which is 0
+    /// too, and costs nothing.
+    /// </param>
     /// <exception cref="InvalidOperationException">Nothing was reserved.</exception>
-    public void Commit(int length, in UdpPath path, ushort segmentSize = 0)
+    public void Commit(int length, in UdpPath path, ushort segmentSize = 0, byte trafficClass = 0)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)FrameSize, nameof(length));
         if (!HasRoom)
@@ -179,11 +183,11 @@ public sealed unsafe class SendBatch : IDisposable
         }
         else if (segment != length && !_socket.CanSegment)
         {
-            CommitOneByOne(length, segment, path);
+            CommitOneByOne(length, segment, path, trafficClass);
         }
-        else if (!_joins || !TryJoin(length, segment, path))
+        else if (!_joins || !TryJoin(length, segment, path, trafficClass))
         {
-            Queue(_used, length, segment, path);
+            Queue(_used, length, segment, path, trafficClass);
             _used += _spacing == 0 ? length : _spacing;
         }
     }
@@ -265,11 +269,16 @@ public sealed unsafe class SendBatch : IDisposable
     }
 
     /// <summary>Lengthens the last message when what follows it has its size (or is shorter and ends it) and its path.</summary>
-    private bool TryJoin(int length, int segment, in UdpPath path)
+    private bool TryJoin(int length, int segment, in UdpPath path, byte trafficClass)
     {
-        if (Count == 0 || _joinPause > 0)
+        if (_joinPause > 0)
         {
-            _joinPause -= Math.Sign(_joinPause);
+            _joinPause--;
+            return false;
+        }
+
+        if (Count == 0)
+        {
             return false;
         }
 
@@ -277,7 +286,7 @@ public sealed unsafe class SendBatch : IDisposable
         bool isEnded = last.Length % last.Segment != 0;
         bool fits = !isEnded && (segment == last.Segment || length < last.Segment)
             && last.Length + length <= LargestRun && DatagramsIn(last.Length + length, last.Segment) <= LongestRun;
-        if (!fits || last.Path != path)
+        if (!fits || last.TrafficClass != trafficClass || last.Path != path)
         {
             return false;
         }
@@ -286,17 +295,24 @@ public sealed unsafe class SendBatch : IDisposable
         int joined = last.Length + length;
         int joinedSegment = last.Segment;
         Count--;
-        Queue(start, joined, joinedSegment, path);
+        Queue(start, joined, joinedSegment, path, trafficClass);
         _used = start + joined;
         return true;
     }
 
-    private void Queue(int start, int length, int segment, in UdpPath path)
+    private void Queue(int start, int length, int segment, in UdpPath path, byte trafficClass)
     {
         MessageHeader* message = &_messages[Count].Message;
         message->NameLength = SocketAddress.Write((byte*)message->Name, path.Peer.Address, path.Peer.Port);
         _vectors[Count] = new IoVector { Base = _frames + start, Length = (nuint)length };
-        var control = new ControlWriter(_controls + (Count * ControlWriter.Capacity));
+        WriteControl(message, _controls + (Count * ControlWriter.Capacity), path, trafficClass, segment < length ? (ushort)segment : (ushort)0);
+        _about[Count] = new Message { Start = start, Length = length, Segment = segment, TrafficClass = trafficClass, Path = path };
+        Count++;
+    }
+
+    private void WriteControl(MessageHeader* message, byte* memory, in UdpPath path, byte trafficClass, ushort segmentSize)
+    {
+        var control = new ControlWriter(memory);
         if (!path.Local.IsNone)
         {
             control.AddLocalAddress(path.Local);
@@ -307,19 +323,22 @@ public sealed unsafe class SendBatch : IDisposable
             control.AddMark(path.Peer.Mark);
         }
 
-        if (segment < length)
+        if (segmentSize != 0)
         {
-            control.AddSegmentSize((ushort)segment);
+            control.AddSegmentSize(segmentSize);
         }
 
-        message->Control = control.Length == 0 ? null : _controls + (Count * ControlWriter.Capacity);
+        if (trafficClass != 0)
+        {
+            control.AddTrafficClass(trafficClass, _socket.Family);
+        }
+
+        message->Control = control.Length == 0 ? null : memory;
         message->ControlLength = control.Length;
-        _about[Count] = new Message { Start = start, Length = length, Segment = segment, Path = path };
-        Count++;
     }
 
     // The kernel knows no runs: the datagrams stay where they lie and become messages of their own.
-    private void CommitOneByOne(int length, int segment, in UdpPath path)
+    private void CommitOneByOne(int length, int segment, in UdpPath path, byte trafficClass)
     {
         int start = _used;
         int left = length;
@@ -333,7 +352,7 @@ public sealed unsafe class SendBatch : IDisposable
             }
 
             int take = Math.Min(segment, left);
-            Queue(start, take, take, path);
+            Queue(start, take, take, path, trafficClass);
             start += take;
             left -= take;
         }
@@ -348,21 +367,9 @@ public sealed unsafe class SendBatch : IDisposable
         _joinPause = JoinPause;
         MessageHeader message = _messages[index].Message;
         byte* control = stackalloc byte[ControlWriter.Capacity];
-        var writer = new ControlWriter(control);
-        if (!run.Path.Local.IsNone)
-        {
-            writer.AddLocalAddress(run.Path.Local);
-        }
-
-        if (run.Path.Peer.Mark != 0)
-        {
-            writer.AddMark(run.Path.Peer.Mark);
-        }
-
+        WriteControl(&message, control, run.Path, run.TrafficClass, segmentSize: 0);
         IoVector vector = default;
         message.Vectors = &vector;
-        message.Control = writer.Length == 0 ? null : control;
-        message.ControlLength = writer.Length;
         int sent = 0;
         for (int at = 0; at < run.Length; at += run.Segment)
         {
@@ -420,6 +427,7 @@ public sealed unsafe class SendBatch : IDisposable
         public int Start;
         public int Length;
         public int Segment;
+        public byte TrafficClass;
         public UdpPath Path;
     }
 }

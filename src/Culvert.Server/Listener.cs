@@ -8,11 +8,19 @@ internal sealed class Listener : IDisposable
 {
     private const int BatchCapacity = 64;
 
-    public Listener(IpAddress address, ushort port, int frameSize)
+    /// <summary>Octets collected before they are sent: small enough to be in the cache still when the kernel reads them.</summary>
+    private const int BatchMemory = 4 << 16;
+
+    /// <exception cref="LinuxException">The address or port cannot be had.</exception>
+    public Listener(IpAddress address, ushort port, OffloadSettings offload)
     {
-        Socket = UdpSocket.Open(new UdpSocketOptions { Address = address, Port = port });
-        Outgoing = new SendBatch(Socket, BatchCapacity, frameSize);
+        Socket = UdpSocket.Open(new UdpSocketOptions { Address = address, Port = port, ReceiveCoalesced = offload.JoinReceived });
+        Outgoing = new SendBatch(
+            Socket, new SendBatchOptions { Capacity = BatchCapacity, FrameSize = FrameSize, Memory = BatchMemory, Joins = offload.JoinSent });
     }
+
+    /// <summary>Octets of the largest datagram, or run of datagrams, either way.</summary>
+    public const int FrameSize = 1 << 16;
 
     public UdpSocket Socket { get; }
 

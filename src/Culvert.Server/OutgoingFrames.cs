@@ -5,51 +5,57 @@ using Culvert.Server.Captures;
 namespace Culvert.Server;
 
 /// <summary>
-/// The data plane's way out: frames are copied into the batch of the socket that serves their path. A copy of 1,500 octets costs
-/// far less than what the kernel does with it afterwards, and leaves the TUN's buffer free for the next packet at once.
+/// The data plane's way out: the batch of the socket that serves a frame's path. Runs of segments are written where they leave from.
+/// Single frames are copied there, which costs far less than what the kernel does with them afterwards, and leaves the TUN's buffer
+/// free for the next packet at once.
 /// </summary>
-internal ref struct OutgoingFrames(Listener[] listeners, Span<byte> buffer, Span<byte> scratch, CaptureTap[]? taps, Timestamp now) : IFrameSink
+internal ref struct OutgoingFrames(Listener[] listeners, Span<byte> buffer, CaptureTap[]? taps, Timestamp now) : IFrameSink
 {
     private readonly Listener[] _listeners = listeners;
     private readonly Span<byte> _buffer = buffer;
-    private readonly Span<byte> _scratch = scratch;
     private readonly CaptureTap[]? _taps = taps;
     private readonly Timestamp _now = now;
+    private Listener? _lender;
+    private Span<byte> _lent;
 
-    public readonly bool TryAddInPlace(int offset, int length, in UdpPath path) => TrySend(_buffer.Slice(offset, length), path);
-
-    public readonly bool TryTake(int length, out Span<byte> room)
+    public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass)
     {
-        room = _scratch;
-        return length <= _scratch.Length;
-    }
-
-    public readonly void Commit(int length, int frameLength, in UdpPath path)
-    {
-        for (int start = 0; start < length; start += frameLength)
+        if (!TryTake(length, path, out Span<byte> room))
         {
-            _ = TrySend(_scratch.Slice(start, Math.Min(frameLength, length - start)), path);
+            return false;
         }
+
+        _buffer.Slice(offset, length).CopyTo(room);
+        Commit(length, length, path, trafficClass);
+        return true;
     }
 
-    private readonly bool TrySend(ReadOnlySpan<byte> frame, in UdpPath path)
+    public bool TryTake(int length, in UdpPath path, out Span<byte> room)
     {
         foreach (Listener listener in _listeners)
         {
-            if (listener.Serves(path) && frame.Length <= listener.Outgoing.FrameSize)
+            if (listener.Serves(path) && length <= listener.Outgoing.FrameSize)
             {
-                frame.CopyTo(listener.Outgoing.Reserve());
-                listener.Outgoing.Commit(frame.Length, path);
-                if (_taps is not null)
-                {
-                    Tap(frame, path, listener.Socket.LocalPort);
-                }
-
+                _lender = listener;
+                _lent = room = listener.Outgoing.Reserve();
                 return true;
             }
         }
 
+        room = default;
         return false;
+    }
+
+    public readonly void Commit(int length, int frameLength, in UdpPath path, byte trafficClass)
+    {
+        _lender!.Outgoing.Commit(length, path, frameLength < length ? (ushort)frameLength : (ushort)0, trafficClass);
+        if (_taps is not null)
+        {
+            for (int start = 0; start < length; start += frameLength)
+            {
+                Tap(_lent.Slice(start, Math.Min(frameLength, length - start)), path, _lender.Socket.LocalPort);
+            }
+        }
     }
 
     private readonly void Tap(ReadOnlySpan<byte> frame, in UdpPath path, ushort localPort)

@@ -327,7 +327,7 @@ internal sealed class Shard : IDisposable
         while (_access.TryTransmit(_control, now, out int length, out UdpPath path))
         {
             var frames = new OutgoingFrames(_listeners, _control, _scratch, _taps, now);
-            _ = frames.TryAddInPlace(0, length, path);
+            _ = frames.TryAddInPlace(0, length, path, 0);
         }
     }
 

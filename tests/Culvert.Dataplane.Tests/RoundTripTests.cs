@@ -99,18 +99,18 @@ internal struct InPlaceSink() : IFrameSink
 
     public int Frames { get; private set; }
 
-    public bool TryAddInPlace(int offset, int length, in UdpPath path)
+    public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass)
     {
         (Offset, Length) = (offset, length);
         Frames++;
         return path == Bench.Path;
     }
 
-    public readonly bool TryTake(int length, out Span<byte> room)
+    public readonly bool TryTake(int length, in UdpPath path, out Span<byte> room)
     {
         room = _room;
         return length <= room.Length;
     }
 
-    public void Commit(int length, int frameLength, in UdpPath path) => Frames++;
+    public void Commit(int length, int frameLength, in UdpPath path, byte trafficClass) => Frames++;
 }

@@ -243,19 +243,19 @@ public sealed class AccessEnd : SimulatedEnd
     /// <summary>Copies frames out of the forwarder's buffers.</summary>
     private readonly struct FrameList(List<(UdpPath Path, byte[] Frame)> frames, byte[] buffer, byte[] scratch) : IFrameSink
     {
-        public bool TryAddInPlace(int offset, int length, in UdpPath path)
+        public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass)
         {
             frames.Add((path, buffer.AsSpan(offset, length).ToArray()));
             return true;
         }
 
-        public bool TryTake(int length, out Span<byte> room)
+        public bool TryTake(int length, in UdpPath path, out Span<byte> room)
         {
             room = scratch.AsSpan(0, length);
             return true;
         }
 
-        public void Commit(int length, int frameLength, in UdpPath path)
+        public void Commit(int length, int frameLength, in UdpPath path, byte trafficClass)
         {
             for (int start = 0; start < length; start += frameLength)
             {
