@@ -101,7 +101,7 @@ public sealed partial class Forwarder
 
     // All frames but the last have one size, and are laid out one after another: the kernel is entered once for many.
     private Encapsulation SendRuns<TSink>(
-        in PacketSegmenter segments, in SessionEntry entry, bool isIPv6, in UdpPath path, byte trafficClass, ref TSink sink)
+        scoped PacketSegmenter segments, in SessionEntry entry, bool isIPv6, in UdpPath path, byte trafficClass, ref TSink sink)
         where TSink : struct, IFrameSink, allows ref struct
     {
         int frameLength = entry.HeaderLength + segments.PacketLength;
@@ -135,7 +135,7 @@ public sealed partial class Forwarder
 
     // The sender has not heard of the tunnel's MTU yet. Rare, so each packet goes the way that a single one goes.
     private Encapsulation SendLargeSegments<TSink>(
-        in PacketSegmenter segments, in SessionEntry entry, int mtu, bool isIPv6, in UdpPath path, Span<byte> reply, Timestamp now, ref TSink sink)
+        scoped PacketSegmenter segments, in SessionEntry entry, int mtu, bool isIPv6, in UdpPath path, Span<byte> reply, Timestamp now, ref TSink sink)
         where TSink : struct, IFrameSink, allows ref struct
     {
         Span<byte> one = _segment.AsSpan();

@@ -37,6 +37,9 @@ public sealed record SendBatchOptions
     /// <summary>Octets in all; 0 has room for <see cref="Capacity"/> messages of <see cref="FrameSize"/>.</summary>
     public int Memory { get; init; }
 
+    /// <summary>False: runs are sent as single datagrams, as on kernels that cannot cut them.</summary>
+    public bool Segments { get; init; } = true;
+
     /// <summary>Datagrams of one size that follow each other on one path become a run, if the kernel can cut runs.</summary>
     public bool Joins { get; init; }
 }
@@ -77,6 +80,7 @@ public sealed unsafe class SendBatch : IDisposable
     private readonly int _size;
     private readonly int _spacing;
     private readonly Message[] _about;
+    private readonly bool _segments;
     private readonly bool _joins;
     private SendCounters _counters;
     private int _used;
@@ -104,7 +108,8 @@ public sealed unsafe class SendBatch : IDisposable
         FrameSize = options.FrameSize;
         _size = options.Memory == 0 ? capacity * FrameSize : Math.Max(options.Memory, FrameSize);
         _spacing = options.Memory == 0 && !options.Joins ? FrameSize : 0;
-        _joins = options.Joins && socket.CanSegment;
+        _segments = options.Segments && socket.CanSegment;
+        _joins = options.Joins && _segments;
         _about = new Message[capacity];
         _memory = new NativeBlock(
             NativeBlock.SizeOf<MultiMessageHeader>(capacity) + NativeBlock.SizeOf<IoVector>(capacity)
@@ -181,7 +186,7 @@ public sealed unsafe class SendBatch : IDisposable
         {
             _counters.Unsendable += (ulong)DatagramsIn(length, segment);
         }
-        else if (segment != length && !_socket.CanSegment)
+        else if (segment != length && !_segments)
         {
             CommitOneByOne(length, segment, path, trafficClass);
         }

@@ -16,11 +16,11 @@ internal sealed class DialInterface : IDisposable
     private (IpAddress Local, IpAddress Peer) _addresses;
 
     /// <exception cref="LinuxException">The device cannot be made.</exception>
-    public DialInterface(Dial dial, Netlink netlink)
+    public DialInterface(Dial dial, TunOffloads offloads, Netlink netlink)
     {
         _netlink = netlink;
         Dial = dial;
-        Tun = TunDevice.Open(dial.Settings.Interface ?? "culvert%d");
+        Tun = TunDevice.Open(dial.Settings.Interface ?? "culvert%d", offloads: offloads);
         _index = netlink.TryFindLink(Tun.Name, out LinkInfo link) ? link.Index : throw new NodeException($"the interface {Tun.Name} vanished as it was made");
     }
 

@@ -1,5 +1,6 @@
 using Culvert.Core;
 using Culvert.Linux;
+using Culvert.Server.Configuration;
 
 namespace Culvert.Server;
 
@@ -15,8 +16,14 @@ internal sealed class Listener : IDisposable
     public Listener(IpAddress address, ushort port, OffloadSettings offload)
     {
         Socket = UdpSocket.Open(new UdpSocketOptions { Address = address, Port = port, ReceiveCoalesced = offload.JoinReceived });
-        Outgoing = new SendBatch(
-            Socket, new SendBatchOptions { Capacity = BatchCapacity, FrameSize = FrameSize, Memory = BatchMemory, Joins = offload.JoinSent });
+        Outgoing = new SendBatch(Socket, new SendBatchOptions
+        {
+            Capacity = BatchCapacity,
+            FrameSize = FrameSize,
+            Memory = BatchMemory,
+            Segments = offload.JoinSent,
+            Joins = offload.JoinSent,
+        });
     }
 
     /// <summary>Octets of the largest datagram, or run of datagrams, either way.</summary>

@@ -19,10 +19,10 @@ internal sealed class LnsInterface : IDisposable
     private IReadOnlyList<PoolSettings> _pools = [];
 
     /// <exception cref="LinuxException">The device cannot be made.</exception>
-    public LnsInterface(InterfaceSettings settings, Netlink netlink)
+    public LnsInterface(InterfaceSettings settings, TunOffloads offloads, Netlink netlink)
     {
         _netlink = netlink;
-        Tun = TunDevice.Open(settings.Name);
+        Tun = TunDevice.Open(settings.Name, offloads: offloads);
         try
         {
             _index = netlink.TryFindLink(Tun.Name, out LinkInfo link) ? link.Index : throw new NodeException($"the interface {Tun.Name} vanished as it was made");

@@ -122,7 +122,7 @@ public sealed class Node : IAsyncDisposable
         }
 
         // What needs a restart keeps its running value, so that the next reload compares with what is in force.
-        _configuration = next with { Listen = before.Listen, Interface = before.Interface, Api = before.Api };
+        _configuration = next with { Listen = before.Listen, Interface = before.Interface, Api = before.Api, Forwarding = before.Forwarding };
         return changes;
     }
 
@@ -138,11 +138,11 @@ public sealed class Node : IAsyncDisposable
         var paths = new PathMtu(_netlink);
         var access = new AccessNode(_configuration.Settings, sessions, routes, paths, random);
         int largestPacket = Math.Max(_configuration.Interface.Mtu ?? LnsInterface.UsualMtu, LnsInterface.UsualMtu);
-        OpenListeners(Shard.LargestDatagram(largestPacket));
-        _shard = new Shard([.. _listeners], forwarder, access, paths, largestPacket, OnEvent);
+        OpenListeners();
+        _shard = new Shard([.. _listeners], forwarder, access, paths, _configuration.Forwarding.Offload, largestPacket, OnEvent);
         if (_configuration.Listen.Count > 0)
         {
-            _lnsInterface = new LnsInterface(_configuration.Interface, _netlink);
+            _lnsInterface = new LnsInterface(_configuration.Interface, _configuration.Forwarding.Offload.Tun, _netlink);
             _lnsInterface.Apply(_configuration.Settings.Pools);
             _shard.AddTun(_lnsInterface.Tun, null);
             if (!InterfaceSwitches.TryAcceptLocal(_lnsInterface.Tun.Name, out string problem))
@@ -160,11 +160,11 @@ public sealed class Node : IAsyncDisposable
         }
     }
 
-    private void OpenListeners(int frameSize)
+    private void OpenListeners()
     {
         foreach (ListenAddress listen in _configuration.Listen)
         {
-            OpenListener(listen.Address, listen.Port, frameSize, isOptional: listen.Address is { IsIPv6: true, IsUnspecified: true });
+            OpenListener(listen.Address, listen.Port, isOptional: listen.Address is { IsIPv6: true, IsUnspecified: true });
         }
 
         // To dial, any port will do where we do not listen.
@@ -173,17 +173,17 @@ public sealed class Node : IAsyncDisposable
             IpAddress address = IpAddress.Parse(any);
             if (_listeners.TrueForAll(l => l.Socket.Family != address.Family))
             {
-                OpenListener(address, 0, frameSize, isOptional: address.IsIPv6);
+                OpenListener(address, 0, isOptional: address.IsIPv6);
             }
         }
     }
 
     /// <param name="isOptional">The machine may have no IPv6 at all.</param>
-    private void OpenListener(IpAddress address, ushort port, int frameSize, bool isOptional)
+    private void OpenListener(IpAddress address, ushort port, bool isOptional)
     {
         try
         {
-            _listeners.Add(new Listener(address, port, frameSize));
+            _listeners.Add(new Listener(address, port, _configuration.Forwarding.Offload));
         }
         catch (LinuxException e) when (isOptional && e.Error == Errno.EAFNOSUPPORT)
         {
@@ -194,7 +194,7 @@ public sealed class Node : IAsyncDisposable
     private void StartDial(DialSettings settings)
     {
         Dial dial = _shard!.Access.StartDial(settings);
-        var device = new DialInterface(dial, _netlink);
+        var device = new DialInterface(dial, _configuration.Forwarding.Offload.Tun, _netlink);
         KeepIPv6Off(device.Tun.Name);
         _dialInterfaces.Add(device);
         _shard.AddTun(device.Tun, dial);

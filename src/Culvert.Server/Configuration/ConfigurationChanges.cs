@@ -18,6 +18,7 @@ internal static class ConfigurationChanges
 
         NeedsRestart(changes, "listen", before.Listen.SequenceEqual(after.Listen));
         NeedsRestart(changes, "interface", before.Interface == after.Interface);
+        NeedsRestart(changes, "forwarding", before.Forwarding == after.Forwarding);
         NeedsRestart(changes, "api", before.Api == after.Api);
         NeedsRestart(changes, "limits", before.Settings.Limits == after.Settings.Limits);
         return changes;

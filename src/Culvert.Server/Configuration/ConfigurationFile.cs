@@ -84,6 +84,7 @@ public static class ConfigurationFile
                 : [new(IpAddress.Parse("0.0.0.0"), DefaultPort), new(IpAddress.Parse("::"), DefaultPort)],
             Interface = root.Map("interface", NodeSections.Interface) ?? new InterfaceSettings(),
             Api = root.Map("api", NodeSections.Api) ?? new ApiSettings(),
+            Forwarding = root.Map("forwarding", ForwardingSection.Read) ?? new ForwardingSettings(),
             Settings = new NodeSettings
             {
                 NodeName = root.Text("node") ?? Environment.MachineName,

@@ -1,4 +1,5 @@
 using Culvert.Core;
+using Culvert.Linux;
 using Culvert.Subscribers.Policy;
 
 namespace Culvert.Server.Configuration;
@@ -14,6 +15,8 @@ public sealed record NodeConfiguration
     public InterfaceSettings Interface { get; init; } = new();
 
     public ApiSettings Api { get; init; } = new();
+
+    public ForwardingSettings Forwarding { get; init; } = new();
 }
 
 public readonly record struct ListenAddress(IpAddress Address, ushort Port)
@@ -28,6 +31,30 @@ public sealed record InterfaceSettings
 
     /// <summary>Octets; null ("auto") is 1500, and packets too large for a session's path are answered with ICMP.</summary>
     public int? Mtu { get; init; }
+}
+
+/// <summary>How packets are moved.</summary>
+public sealed record ForwardingSettings
+{
+    public OffloadSettings Offload { get; init; } = new();
+}
+
+/// <summary>
+/// What is left to the kernel, or taken from it, in pieces larger than packets. Whatever the kernel does not know is done without;
+/// turning something off serves to find out where a fault lies.
+/// </summary>
+public sealed record OffloadSettings
+{
+    public static OffloadSettings None { get; } = new() { Tun = TunOffloads.None, JoinSent = false, JoinReceived = false };
+
+    /// <summary>What the TUN interfaces exchange beside finished packets.</summary>
+    public TunOffloads Tun { get; init; } = TunOffloads.All;
+
+    /// <summary>Datagrams of one path and size leave as one (UDP_SEGMENT).</summary>
+    public bool JoinSent { get; init; } = true;
+
+    /// <summary>Datagrams of one path and size are received as one (UDP_GRO).</summary>
+    public bool JoinReceived { get; init; } = true;
 }
 
 public sealed record ApiSettings
