@@ -190,9 +190,14 @@ public sealed unsafe class SendBatch : IDisposable
         {
             CommitOneByOne(length, segment, path, trafficClass);
         }
-        else if (!_joins || !TryJoin(length, segment, path, trafficClass))
+        else
         {
-            Queue(_used, length, segment, path, trafficClass);
+            int joined = _joins ? Join(length, segment, path, trafficClass) : 0;
+            if (joined < length || length == 0)
+            {
+                Queue(_used + joined, length - joined, segment, path, trafficClass);
+            }
+
             _used += _spacing == 0 ? length : _spacing;
         }
     }
@@ -273,36 +278,43 @@ public sealed unsafe class SendBatch : IDisposable
         return datagrams;
     }
 
-    /// <summary>Lengthens the last message when what follows it has its size (or is shorter and ends it) and its path.</summary>
-    private bool TryJoin(int length, int segment, in UdpPath path, byte trafficClass)
+    /// <summary>
+    /// Lengthens the last message by as much of what follows it as has its size and its path (a shorter datagram ends it).
+    /// </summary>
+    /// <returns>How many of the octets it took.</returns>
+    private int Join(int length, int segment, in UdpPath path, byte trafficClass)
     {
         if (_joinPause > 0)
         {
             _joinPause--;
-            return false;
+            return 0;
         }
 
         if (Count == 0)
         {
-            return false;
+            return 0;
         }
 
         ref Message last = ref _about[Count - 1];
-        bool isEnded = last.Length % last.Segment != 0;
-        bool fits = !isEnded && (segment == last.Segment || length < last.Segment)
-            && last.Length + length <= LargestRun && DatagramsIn(last.Length + length, last.Segment) <= LongestRun;
-        if (!fits || last.TrafficClass != trafficClass || last.Path != path)
+        int datagrams = DatagramsIn(last.Length, last.Segment);
+        bool isEnded = last.Length != datagrams * last.Segment;
+        if (isEnded || last.Segment == 0 || last.TrafficClass != trafficClass || last.Path != path)
         {
-            return false;
+            return 0;
         }
 
-        int start = last.Start;
-        int joined = last.Length + length;
-        int joinedSegment = last.Segment;
-        Count--;
-        Queue(start, joined, joinedSegment, path, trafficClass);
-        _used = start + joined;
-        return true;
+        int room = Math.Min(LongestRun - datagrams, (LargestRun - last.Length) / last.Segment);
+        int fits = segment == last.Segment ? Math.Min(length, room * segment)
+            : segment == length && length < last.Segment && room > 0 ? length
+            : 0;
+        if (fits > 0)
+        {
+            (int start, int joined, int joinedSegment) = (last.Start, last.Length + fits, last.Segment);
+            Count--;
+            Queue(start, joined, joinedSegment, path, trafficClass);
+        }
+
+        return fits;
     }
 
     private void Queue(int start, int length, int segment, in UdpPath path, byte trafficClass)

@@ -178,7 +178,11 @@ public sealed unsafe class TunDevice : IDisposable
             foreach (BufferRange piece in pieces)
             {
                 // Bounds as a slice would check them: what is written must lie in the memory.
-                ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)piece.End, (uint)memory.Length, nameof(pieces));
+                if ((uint)piece.Offset > (uint)memory.Length || (uint)piece.Length > (uint)(memory.Length - piece.Offset))
+                {
+                    throw new ArgumentOutOfRangeException(nameof(pieces), "A piece lies outside the memory.");
+                }
+
                 vectors[count++] = new IoVector { Base = start + piece.Offset, Length = (nuint)piece.Length };
             }
 

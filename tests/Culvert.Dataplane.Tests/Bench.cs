@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Culvert.Core;
+using Culvert.Dataplane.Offload;
 
 namespace Culvert.Dataplane.Tests;
 
@@ -209,6 +210,31 @@ internal sealed class Rig
             : Forwarder.EncapsulateTo(to, _buffer, Forwarder.Headroom, packet.Length, _reply, now, ref sink);
     }
 
+    /// <summary>Octets of the largest run that was committed at once.</summary>
+    public int LargestRun { get; private set; }
+
+    public Encapsulation EncapsulateOffloaded(in OffloadHeader offload, ReadOnlySpan<byte> packet)
+    {
+        packet.CopyTo(_buffer.AsSpan(Forwarder.Headroom));
+        var sink = new ListSink(this, _buffer);
+        return Forwarder.EncapsulateOffloaded(offload, _buffer, Forwarder.Headroom, packet.Length, _reply, default, ref sink);
+    }
+
+    /// <summary>Octets allocated by so many encapsulations into a sink that keeps nothing.</summary>
+    public long AllocatedBy(in OffloadHeader offload, ReadOnlySpan<byte> packet, int rounds)
+    {
+        packet.CopyTo(_buffer.AsSpan(Forwarder.Headroom));
+        var sink = new ForgettingSink(new byte[1 << 17]);
+        long before = 0;
+        for (int i = -10; i < rounds; i++)
+        {
+            before = i == 0 ? GC.GetAllocatedBytesForCurrentThread() : before;
+            _ = Forwarder.EncapsulateOffloaded(offload, _buffer, Forwarder.Headroom, packet.Length, _reply, default, ref sink);
+        }
+
+        return GC.GetAllocatedBytesForCurrentThread() - before;
+    }
+
     public Encapsulation EncapsulatePpp(SessionKey session, ReadOnlySpan<byte> frame, bool priority)
     {
         var sink = new ListSink(this, _buffer);
@@ -219,6 +245,21 @@ internal sealed class Rig
     {
         Assert.True(Sessions.TryReadCounters(key ?? Bench.Key, out SessionCounters counters));
         return counters;
+    }
+
+    private readonly struct ForgettingSink(byte[] room) : IFrameSink
+    {
+        public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass) => true;
+
+        public bool TryTake(int length, in UdpPath path, out Span<byte> lent)
+        {
+            lent = room;
+            return true;
+        }
+
+        public void Commit(int length, int frameLength, in UdpPath path, byte trafficClass)
+        {
+        }
     }
 
     private struct ListSink(Rig rig, byte[] buffer) : IFrameSink
@@ -246,6 +287,7 @@ internal sealed class Rig
 
         public readonly void Commit(int length, int frameLength, in UdpPath path, byte trafficClass)
         {
+            rig.LargestRun = Math.Max(rig.LargestRun, length);
             for (int at = 0; at < length; at += frameLength)
             {
                 rig.Sent.Add((_lent.AsSpan(at, Math.Min(frameLength, length - at)).ToArray(), path));

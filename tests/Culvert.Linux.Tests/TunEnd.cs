@@ -6,11 +6,16 @@ namespace Culvert.Linux.Tests;
 internal sealed class TunEnd : IDisposable
 {
     private readonly Poller _poller = new();
-    private readonly byte[] _buffer = new byte[65536];
+    private readonly byte[] _buffer = new byte[70_000];
 
     public TunEnd(string name = "culvert%d", params string[] prefixes)
+        : this(name, TunOffloads.None, prefixes)
     {
-        Device = TunDevice.Open(name);
+    }
+
+    public TunEnd(string name, TunOffloads offloads, params string[] prefixes)
+    {
+        Device = TunDevice.Open(name, offloads: offloads);
         Assert.True(Netlink.TryFindLink(Device.Name, out LinkInfo link));
         Index = link.Index;
         foreach (string prefix in prefixes)
@@ -30,7 +35,10 @@ internal sealed class TunEnd : IDisposable
 
     public int Index { get; }
 
-    /// <summary>The next packet of that version and protocol that the kernel sends out of the interface, within two seconds.</summary>
+    /// <summary>
+    /// The next packet of that version and protocol that the kernel sends out of the interface, within two seconds; behind its offload
+    /// header if there is one.
+    /// </summary>
     public byte[] Await(int version, byte protocol)
     {
         Timestamp deadline = MonotonicClock.Now + TimeSpan.FromSeconds(2);
@@ -39,7 +47,8 @@ internal sealed class TunEnd : IDisposable
             while (Device.Read(_buffer, out int length) == TunResult.Packet)
             {
                 // The kernel also sends router solicitations and the like.
-                if (_buffer[0] >> 4 == version && _buffer[version == 4 ? 9 : 6] == protocol)
+                ReadOnlySpan<byte> packet = _buffer.AsSpan(Device.HeaderSize);
+                if (packet[0] >> 4 == version && packet[version == 4 ? 9 : 6] == protocol)
                 {
                     return _buffer[..length];
                 }

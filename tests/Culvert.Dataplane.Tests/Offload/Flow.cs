@@ -21,9 +21,16 @@ internal sealed record Flow
 
     public byte[] TcpOptions { get; init; } = Bench.Hex("0101080A 00112233 44556677");
 
-    public IpAddress Source => IsIPv6 ? Bench.Subscriber6 : Bench.Subscriber;
+    /// <summary>From the server to the subscriber.</summary>
+    public bool Reversed { get; init; }
 
-    public IpAddress Destination => IsIPv6 ? Bench.Server6 : Bench.Server;
+    public IpAddress Source => Reversed ? ServerAddress : SubscriberAddress;
+
+    public IpAddress Destination => Reversed ? SubscriberAddress : ServerAddress;
+
+    private IpAddress SubscriberAddress => IsIPv6 ? Bench.Subscriber6 : Bench.Subscriber;
+
+    private IpAddress ServerAddress => IsIPv6 ? Bench.Server6 : Bench.Server;
 
     public int HeaderLength => (IsIPv6 ? 40 : 20) + (Protocol == 6 ? 20 + TcpOptions.Length : 8);
 
