@@ -226,7 +226,7 @@ internal sealed class Rig
         packet.CopyTo(_buffer.AsSpan(Forwarder.Headroom));
         var sink = new ForgettingSink(new byte[1 << 17]);
         long before = 0;
-        for (int i = -10; i < rounds; i++)
+        for (int i = -rounds; i < rounds; i++)
         {
             before = i == 0 ? GC.GetAllocatedBytesForCurrentThread() : before;
             _ = Forwarder.EncapsulateOffloaded(offload, _buffer, Forwarder.Headroom, packet.Length, _reply, default, ref sink);
