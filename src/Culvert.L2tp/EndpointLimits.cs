@@ -44,8 +44,11 @@ public sealed record EndpointLimits
     /// <summary>Addresses of which <see cref="StartRatePerPeer"/> keeps account: about 60 octets each.</summary>
     public int RatedPeers { get; init; } = 8192;
 
-    /// <summary>ICRQs and OCRQs taken per second in all tunnels; more are refused with CDN 4, so that the peer tries again later.</summary>
-    public RateLimit CallRate { get; init; }
+    /// <summary>
+    /// ICRQs and OCRQs taken per second in all tunnels; more are refused with CDN 4, so that the peer tries again later. A call with its
+    /// PPP costs some 0.1 ms, so this leaves half a core for packets; the burst lets a concentrator's subscribers return at once.
+    /// </summary>
+    public RateLimit CallRate { get; init; } = new(5000, 20_000);
 
     /// <summary>Ended tunnels whose history is kept: up to 1 kB each.</summary>
     public int EndedTunnelsKept { get; init; } = 64;

@@ -73,6 +73,9 @@ public enum L2tpCounter : byte
     /// <summary>Call refused with CDN 4: too many per second, in this tunnel or in all.</summary>
     CallRateExceeded,
 
+    /// <summary>Call refused with CDN 4 because the owner defers calls (<see cref="L2tpEndpoint.DefersCalls"/>).</summary>
+    CallsDeferred,
+
     /// <summary>SCCRQ refused: too many half-open tunnels with this address.</summary>
     HalfOpenPerPeerLimit,
 

@@ -83,6 +83,16 @@ public sealed partial class L2tpEndpoint
     /// <summary>The last sessions that ended, the newest first.</summary>
     public IEnumerable<EndedRecord> EndedSessions => _endedSessions.Newest();
 
+    /// <summary>
+    /// Back-pressure, for the owner to set and clear: while it is set, every new ICRQ and OCRQ is refused with CDN 4 "try again later"
+    /// and counted as <see cref="L2tpCounter.CallsDeferred"/>. Calls that were offered before go on.
+    /// </summary>
+    /// <remarks>
+    /// Meant for authentications in flight: a call that cannot be authenticated soon is better refused at once, while the LAC still
+    /// has another LNS to try, than kept until its user gives up.
+    /// </remarks>
+    public bool DefersCalls { get; set; }
+
     internal Timestamp Now => _now;
 
     internal IRandomSource Random { get; }
@@ -239,9 +249,15 @@ public sealed partial class L2tpEndpoint
         return true;
     }
 
-    /// <summary>False when the peers place calls faster than they may, in this tunnel or in all.</summary>
+    /// <summary>False when the peers place calls faster than they may, in this tunnel or in all, or none are taken now.</summary>
     internal bool TryAdmitCall(Tunnel tunnel, ref TokenBucket ofTunnel, Timestamp now)
     {
+        if (DefersCalls)
+        {
+            Counters.Add(L2tpCounter.CallsDeferred);
+            return false;
+        }
+
         if (ofTunnel.TryTake(tunnel.Settings.CallRate, now) && _calls.TryTake(Limits.CallRate, now))
         {
             return true;

@@ -78,6 +78,21 @@ public enum L2tpNotice : byte
 
     /// <summary>A hidden AVP could not be read and was ignored.</summary>
     UnreadableHiddenAvp,
+
+    /// <summary>An Nr acknowledges messages that were never sent: ignored. The two ends have lost count, or somebody guesses.</summary>
+    AcknowledgedUnsent,
+
+    /// <summary>Control messages from another address or port ended the tunnel (<see cref="PathChange.Refuse"/>).</summary>
+    PathRefused,
+
+    /// <summary>HELLOs stay unacknowledged although data arrives (Apple, some Android): the tunnel is kept.</summary>
+    IgnoredHello,
+
+    /// <summary>Octets follow the L2TP Length: ignored.</summary>
+    TrailingOctets,
+
+    /// <summary>An AVP has another M bit than its RFC gives it (Windows): taken all the same.</summary>
+    UnusualMandatoryBit,
 }
 
 /// <summary>Something that happened to a tunnel or session, for its owner to react to.</summary>

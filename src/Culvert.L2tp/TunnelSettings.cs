@@ -26,6 +26,12 @@ public enum PathChange : byte
     /// Take the new address and port over. For clients behind a NAT that forgets; anybody who guesses the ID can divert the tunnel.
     /// </summary>
     Follow,
+
+    /// <summary>
+    /// Close the tunnel: its peer is no longer where it was. For peers with fixed addresses whose LAC fails over to another address and
+    /// opens new tunnels there. Anybody who guesses the ID and a number within the window can end the tunnel.
+    /// </summary>
+    Refuse,
 }
 
 /// <summary>Settings of one tunnel. Shared between tunnels of the same peer policy; never changed.</summary>
@@ -76,7 +82,7 @@ public sealed record TunnelSettings
     public int MaxSessions { get; init; } = 65_535;
 
     /// <summary>ICRQs and OCRQs taken per second in this tunnel; more are refused with CDN 4, so that the peer tries again later.</summary>
-    public RateLimit CallRate { get; init; }
+    public RateLimit CallRate { get; init; } = new(2500, 10_000);
 
     /// <summary>Whether this peer may place incoming calls, as a LAC does.</summary>
     public bool AcceptIncomingCalls { get; init; } = true;

@@ -18,6 +18,11 @@ internal static class NoticeText
         L2tpNotice.EarlyStatusMessage => "it sent SLI or WEN where it means nothing; ignored",
         L2tpNotice.IgnoredAvp => "it sends an optional AVP that is unknown or malformed; ignored",
         L2tpNotice.UnreadableHiddenAvp => "it sends a hidden AVP that cannot be read with the shared secret; ignored",
+        L2tpNotice.AcknowledgedUnsent => "it acknowledged control messages that were never sent; ignored",
+        L2tpNotice.PathRefused => "control messages for it came from another address or port; closed, as its settings say",
+        L2tpNotice.IgnoredHello => "it does not acknowledge HELLOs (Apple and some Android do so); kept while its data arrives",
+        L2tpNotice.TrailingOctets => "octets follow the Length of its control messages; ignored",
+        L2tpNotice.UnusualMandatoryBit => "an AVP of it has another M bit than its RFC says (Windows does so); taken all the same",
         _ => notice.ToString(),
     };
 }

@@ -1,0 +1,49 @@
+using Culvert.Core;
+using Culvert.Ppp.Authentication;
+using Culvert.Subscribers.Policy;
+
+namespace Culvert.Server.Configuration.Sections;
+
+/// <summary><c>dial</c>: connections that this node opens itself.</summary>
+internal static class DialSection
+{
+    public static DialSettings Read(MapReader map)
+    {
+        IReadOnlyList<string> lns = map.List("lns", map.TextOf);
+        if (lns.Count == 0)
+        {
+            map.Errors.Add(map.Start, "this entry of 'dial' lacks 'lns'; write for example lns: [vpn.example]");
+        }
+
+        var defaults = new DialSettings { Name = "", Lns = lns, User = "", Password = "" };
+        string? secret = map.Secret("secret");
+        ValueList<AuthenticationMethod> methods = SharedKeys.Methods(map, "authentication");
+        bool hide = map.Flag("hide-avps", false);
+        if (hide && secret is null)
+        {
+            map.Wrong("hide-avps", "hiding needs a shared secret; add secret-file: PATH", 0);
+        }
+
+        if (!map.Has("password") && !map.Has("password-file"))
+        {
+            map.Errors.Add(map.Start, "this entry of 'dial' lacks 'password' (or 'password-file')");
+        }
+
+        return defaults with
+        {
+            Name = map.RequiredText("name", "office"),
+            User = map.RequiredText("user", "branch7"),
+            Password = map.Secret("password") ?? "",
+            Secret = secret is null ? null : new Secret(secret),
+            HideAvps = hide,
+            Hello = map.Duration("hello", defaults.Hello, SharedKeys.LongestTimer),
+            Authentication = methods.Count > 0 ? methods : defaults.Authentication,
+            Interface = map.Text("interface"),
+            Routes = SharedKeys.Prefixes(map, "routes"),
+            DefaultRoute = map.Flag("default-route", false),
+            EchoInterval = map.Duration("echo-interval", defaults.EchoInterval, SharedKeys.LongestTimer),
+            EchoFailures = map.Number("echo-failures", defaults.EchoFailures, 1, 100),
+            Mru = map.Number("mru", defaults.Mru, 576, 65_535),
+        };
+    }
+}

@@ -1,0 +1,34 @@
+using Culvert.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace Culvert.Server.Configuration.Sections;
+
+/// <summary>What a running node needs from the operating system: <c>listen</c>, <c>interface</c>, <c>api</c>.</summary>
+internal static class NodeSections
+{
+    public static ListenAddress Listen(MapReader reader, YamlNode node)
+    {
+        string text = reader.TextOf(node);
+        if (HostPort.TryParse(text, ConfigurationFile.DefaultPort, out string host, out ushort port) && IpAddress.TryParse(host, out IpAddress address))
+        {
+            return new ListenAddress(address, port);
+        }
+
+        reader.Errors.Add(node, $"'{text}' is not an address and port such as 0.0.0.0:1701 or \"[::]:1701\"");
+        return default;
+    }
+
+    public static InterfaceSettings Interface(MapReader map)
+    {
+        string name = map.Text("name") ?? new InterfaceSettings().Name;
+        if (name.Length > 15 || name.AsSpan().ContainsAny("/ :"))
+        {
+            map.Wrong("name", $"'{name}' is no interface name: at most 15 characters, no slash, space or colon", 0);
+        }
+
+        bool auto = map.Text("mtu") is null or "auto";
+        return new InterfaceSettings { Name = name, Mtu = auto ? null : map.Number("mtu", 1500, 576, 65_535) };
+    }
+
+    public static ApiSettings Api(MapReader map) => new() { Socket = map.Text("socket") ?? ApiSettings.DefaultSocket };
+}

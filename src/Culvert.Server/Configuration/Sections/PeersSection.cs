@@ -1,0 +1,65 @@
+using Culvert.Core;
+using Culvert.Subscribers.Policy;
+using YamlDotNet.RepresentationModel;
+
+namespace Culvert.Server.Configuration.Sections;
+
+/// <summary><c>peers</c>: who may open tunnels, and how these are run.</summary>
+internal static class PeersSection
+{
+    public static PeerRule Read(MapReader map, IReadOnlyList<Profile> profiles)
+    {
+        var defaults = new PeerRule { Name = "any" };
+        (string name, string? hostName, IpPrefix? address) = ReadMatch(map);
+        string? secret = map.Secret("secret");
+        bool hide = map.Flag("hide-avps", false);
+        if (hide && secret is null)
+        {
+            map.Wrong("hide-avps", "hiding needs a shared secret; add secret-file: PATH", 0);
+        }
+
+        string? profile = map.Text("profile");
+        SharedKeys.CheckProfile(map, profile, profiles);
+        return new PeerRule
+        {
+            Name = name,
+            HostName = hostName,
+            Address = address,
+            Secret = secret is null ? null : new Secret(secret),
+            HideAvps = hide,
+            Hello = map.Duration("hello", defaults.Hello, SharedKeys.LongestTimer),
+            MaxSessions = map.Number("max-sessions", defaults.MaxSessions, 1, 65_535),
+            Profile = profile,
+        };
+    }
+
+    private static (string Name, string? HostName, IpPrefix? Address) ReadMatch(MapReader map)
+    {
+        if (!map.TryNode("match", out YamlNode node))
+        {
+            map.Errors.Add(map.Start, "this entry of 'peers' lacks 'match'; write match: any, or match: { host-name: \"lac*\", address: 192.0.2.0/24 }");
+            return ("any", null, null);
+        }
+
+        if (node is YamlScalarNode { Value: "any" })
+        {
+            return ("any", null, null);
+        }
+
+        if (node is not YamlMappingNode)
+        {
+            map.Errors.Add(node, "match is either any, or { host-name: PATTERN, address: NETWORK }");
+            return ("any", null, null);
+        }
+
+        string? hostName = null;
+        IpPrefix? address = null;
+        map.Map("match", m =>
+        {
+            hostName = m.Text("host-name");
+            address = m.Prefix("address");
+            return "";
+        });
+        return (string.Join(' ', new[] { hostName, address?.ToString() }.OfType<string>()), hostName, address);
+    }
+}
