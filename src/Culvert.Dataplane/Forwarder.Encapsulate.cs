@@ -105,6 +105,11 @@ public sealed partial class Forwarder
             return Refuse(entry, DropReason.NotForwarding);
         }
 
+        if (!_options.IsPrimary && (entry.Framing & TransmitFraming.Sequence) != 0)
+        {
+            return new Encapsulation { Kind = EncapsulationKind.HandOver, Session = session };
+        }
+
         Span<byte> packet = buffer.Slice(offset, length);
         bool isIPv6 = IpPacket.Version(packet) == 6;
         _ = isIPv6 ? MssClamp.ClampIPv6(packet, entry.MssIPv6) : MssClamp.ClampIPv4(packet, entry.MssIPv4);

@@ -87,6 +87,11 @@ public sealed partial class Forwarder
             return Refuse(entry, DropReason.NotForwarding);
         }
 
+        if (!_options.IsPrimary && (entry.Framing & TransmitFraming.Sequence) != 0)
+        {
+            return new Encapsulation { Kind = EncapsulationKind.HandOver, Session = session };
+        }
+
         if (!PacketSegmenter.TryCreate(packet, offload, out PacketSegmenter segments))
         {
             return Refuse(entry, DropReason.MalformedIp);

@@ -16,6 +16,15 @@ public sealed record ForwarderOptions
 
     /// <summary>ICMP messages that may go at once.</summary>
     public int IcmpBurst { get; init; } = 50;
+
+    /// <summary>
+    /// False for the threads that help: sessions whose data need order or numbers, or belong to a device of their own, are left to the
+    /// one that is true.
+    /// </summary>
+    public bool IsPrimary { get; init; } = true;
+
+    /// <summary>Sequenced frames of all sessions that may wait for earlier ones, 2 KiB each; memory is taken as it is needed.</summary>
+    public int HeldFrames { get; init; } = 4096;
 }
 
 /// <summary>
@@ -34,6 +43,7 @@ public sealed partial class Forwarder
     private readonly RouteTable? _routes;
     private readonly ForwarderOptions _options;
     private readonly byte[] _segment = new byte[1 << 16];
+    private readonly Reorderer _reorderer;
     private TokenBucket _icmpBucket;
 
     /// <param name="sessions">Shared by all shards.</param>
@@ -45,10 +55,17 @@ public sealed partial class Forwarder
         _routes = routes;
         _options = options ?? new ForwarderOptions();
         _icmpBucket = new TokenBucket(_options.IcmpPerSecond, _options.IcmpBurst);
+        _reorderer = new Reorderer(_options.HeldFrames);
         Counters = sessions.CreateCounters();
     }
 
     public PacketCounters Counters { get; }
+
+    /// <summary>When <see cref="TryTakeHeld"/> has something to give although nothing comes.</summary>
+    public Timestamp NextDeadline => _reorderer.NextDeadline;
+
+    /// <summary>The frame taken apart last lets held ones go: take them (<see cref="TryTakeHeld"/>) before the next datagram.</summary>
+    public bool HasHeldToTake => _reorderer.IsReleasing;
 
     private Verdict Drop(DropReason reason)
     {

@@ -25,6 +25,12 @@ public enum VerdictKind : byte
     /// solicitation. Never for the TUN, where it could not be told from another subscriber's.
     /// </summary>
     LinkScope,
+
+    /// <summary>This thread does not handle the session's data: give the datagram to the one that does. Nothing was changed or counted.</summary>
+    HandOver,
+
+    /// <summary>A frame that came before an earlier one: kept, until <see cref="Forwarder.TryTakeHeld"/> gives it.</summary>
+    Held,
 }
 
 /// <summary>What became of a received datagram.</summary>
@@ -37,6 +43,11 @@ public readonly struct Verdict
 
     /// <summary>The sender is not the session's peer as installed, which the session's policy allows: update the path.</summary>
     public bool PathChanged { get; init; }
+
+    /// <summary>
+    /// The peer has begun to send Ns, or has ceased to (<see cref="HasSequence"/> says which), and the session's policy is to follow.
+    /// </summary>
+    public bool SequencingChanged { get; init; }
 
     /// <summary>The frame carried Ns: <see cref="Ns"/> is meaningful.</summary>
     public bool HasSequence { get; init; }
@@ -65,6 +76,9 @@ public enum EncapsulationKind : byte
 
     /// <summary>The packet was too big: write the ICMP message in the reply buffer back to the TUN.</summary>
     Reply,
+
+    /// <summary>The session's frames are numbered, so one thread alone sends them: give the packet to it. Nothing was changed or counted.</summary>
+    HandOver,
 }
 
 /// <summary>What became of a packet read from the TUN.</summary>

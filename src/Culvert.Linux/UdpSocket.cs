@@ -121,6 +121,34 @@ public sealed unsafe class UdpSocket : IDisposable
         return false;
     }
 
+    /// <summary>
+    /// Tells the kernel which of the sockets that share this one's address and port gets a datagram: control messages go to the one that
+    /// was bound first, data messages to one chosen by their Session ID (RFC 2661 section 3.1).
+    /// </summary>
+    /// <param name="sockets">How many share the port.</param>
+    /// <returns>False when the kernel cannot (before 4.5); it then spreads datagrams by their addresses.</returns>
+    public bool TrySteerBySession(int sockets)
+    {
+        ReadOnlySpan<FilterInstruction> program =
+        [
+            new(FilterInstruction.LoadHalf, 0),
+            new(FilterInstruction.JumpIfSet, 0x8000, 6, 0), // T: control
+            new(FilterInstruction.JumpIfSet, 0x4000, 2, 0), // L: a Length field comes first
+            new(FilterInstruction.LoadHalf, 4),
+            new(FilterInstruction.Jump, 1),
+            new(FilterInstruction.LoadHalf, 6),
+            new(FilterInstruction.Modulo, (uint)sockets),
+            new(FilterInstruction.ReturnA, 0),
+            new(FilterInstruction.Return, 0),
+        ];
+        fixed (FilterInstruction* first = program)
+        {
+            var filter = new FilterProgram { Count = (ushort)program.Length, Instructions = first };
+            return Libc.SetSocketOption(
+                _descriptor.Number, Constants.LevelSocket, Constants.AttachReusePortFilter, &filter, (uint)sizeof(FilterProgram)) == 0;
+        }
+    }
+
     public void Dispose()
     {
         _descriptor.Dispose();
@@ -164,6 +192,11 @@ public sealed unsafe class UdpSocket : IDisposable
         SetWhen(options.ReuseAddress, Constants.LevelSocket, Constants.ReuseAddress, "share the address");
         SetWhen(options.ReusePort, Constants.LevelSocket, Constants.ReusePort, "share the port");
         SetWhen(options.ReceiveMark, Constants.LevelSocket, Constants.ReceiveMark, "ask for the mark of datagrams");
+        SetWhen(
+            options.ReceiveTrafficClass,
+            level,
+            isIPv6 ? Constants.IPv6ReceiveTrafficClass : Constants.IPv4ReceiveTos,
+            "ask for the traffic class of datagrams");
         IsCoalescing = options.ReceiveCoalesced && TrySetOption(Constants.LevelUdp, Constants.UdpCoalesce, 1);
         CanSegment = TrySetOption(Constants.LevelUdp, Constants.UdpSegment, 0);
         SetBuffer(Constants.ReceiveBufferForce, Constants.ReceiveBuffer, options.ReceiveBufferSize, "set the receive buffer");

@@ -13,6 +13,9 @@ internal interface IControlPath
     void ReceiveControl(in UdpPath path, Span<byte> datagram, Timestamp now);
 
     void ReceivePpp(SessionKey session, Span<byte> frame, Timestamp now);
+
+    /// <summary>The peer begins or ceases to number a session's frames (RFC 2661 section 5.4).</summary>
+    void SequencingChanged(SessionKey session, bool isSequenced, ushort ns);
 }
 
 /// <summary>
@@ -32,6 +35,11 @@ internal sealed class DataPath : IDisposable
     /// <summary>Packets handed to the TUN together: all of a turn, if small ones were joined 64 at a time.</summary>
     private const int PacketsPerDelivery = 4096;
 
+    /// <summary>The place of what does not lie in the receive batch.</summary>
+    private const int Elsewhere = -1;
+
+    private static ReadOnlySpan<byte> NoOffload => [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
     // The packet begins at a multiple of 16, behind room for the frame's header; the offload header is read into that room.
     private const int PacketStart = 32;
 
@@ -39,7 +47,9 @@ internal sealed class DataPath : IDisposable
     private readonly List<TunPort> _tuns = [];
     private readonly ReceiveBatch _incoming;
     private readonly Forwarder _forwarder;
-    private readonly IControlPath _control;
+    private readonly IControlPath? _control;
+    private readonly Handover? _handover;
+    private readonly TapSet _taps;
     private readonly PacketCoalescer _joiner;
     private readonly BufferRange[] _pieces = new BufferRange[PacketCoalescer.LongestRun];
     private readonly byte[] _offloadHeader = new byte[OffloadHeader.Size];
@@ -49,20 +59,29 @@ internal sealed class DataPath : IDisposable
     // Where the packets in the joiner go: those of another TUN wait until they are gone.
     private TunPort? _target;
     private TunPort? _shared;
+    private long _fromTun;
 
-    public DataPath(Listener[] listeners, Forwarder forwarder, IControlPath control, bool joinsUdp)
+    /// <param name="listeners">The sockets.</param>
+    /// <param name="forwarder">What decides about packets.</param>
+    /// <param name="control">What handles the rest; null for a thread that hands it over.</param>
+    /// <param name="handover">Where to; null for the thread that has <paramref name="control"/>.</param>
+    /// <param name="taps">The captures that run.</param>
+    /// <param name="offloads">What the TUN queues know.</param>
+    public DataPath(Listener[] listeners, Forwarder forwarder, IControlPath? control, Handover? handover, TapSet taps, TunOffloads offloads)
     {
         _listeners = listeners;
         _forwarder = forwarder;
         _control = control;
+        _handover = handover;
+        _taps = taps;
         _incoming = new ReceiveBatch(DatagramsPerTurn, Listener.FrameSize);
-        _joiner = new PacketCoalescer(PacketsPerDelivery, joinsUdp);
+        _joiner = new PacketCoalescer(PacketsPerDelivery, (offloads & TunOffloads.Udp) != 0);
     }
 
-    /// <summary>Null unless somebody captures: that is all it costs then.</summary>
-    public CaptureTap[]? Taps { get; set; }
-
     public long Received => (long)_incoming.Received;
+
+    /// <summary>Grows whenever something came, from either side.</summary>
+    public long Packets => Received + _fromTun;
 
     /// <summary>Packets that the kernel did not take from us: the interface is down, or was removed.</summary>
     public long Undelivered { get; private set; }
@@ -92,7 +111,31 @@ internal sealed class DataPath : IDisposable
             more |= Drain(_tuns[i], now);
         }
 
+        if (_forwarder.NextDeadline <= now)
+        {
+            TakeHeld(now);
+        }
+
         return more;
+    }
+
+    /// <summary>What another thread received and may not handle: as many as its queue holds, though it may go on filling it.</summary>
+    public void TakeOver(Handover handover, Timestamp now)
+    {
+        for (int i = 0; i < Handover.Entries && handover.TryPeek(out HandedOver facts, out Span<byte> octets); i++)
+        {
+            if (facts.IsDatagram)
+            {
+                Handle(octets, Elsewhere, facts.Path, facts.TrafficClass, now);
+            }
+            else if (_shared is not null)
+            {
+                octets.CopyTo(_tunBuffer.AsSpan(PacketStart));
+                Encapsulate(_shared, default, facts.Offload, octets.Length, now);
+            }
+
+            handover.Remove();
+        }
     }
 
     public void Flush()
@@ -118,14 +161,16 @@ internal sealed class DataPath : IDisposable
                 continue;
             }
 
-            UdpPath path = _incoming.Path(i);
+            UdpPath path = _incoming.Path(i, out byte trafficClass);
             int start = _incoming.OffsetOf(i);
             int end = start + _incoming.Datagram(i).Length;
             int step = _incoming.SegmentSize(i) is > 0 and int segment ? segment : end - start;
             do
             {
                 int length = Math.Min(step, end - start);
-                Handle(listener, new BufferRange(start, length), path, now);
+                Span<byte> datagram = _incoming.Memory.Slice(start, length);
+                _taps.Offer(datagram, path, listener.Socket.LocalPort, isSent: false, now);
+                Handle(datagram, start, path, trafficClass, now);
                 start += step;
             }
             while (start < end);
@@ -135,44 +180,93 @@ internal sealed class DataPath : IDisposable
         return count == _incoming.Capacity;
     }
 
-    private void Handle(Listener listener, BufferRange range, in UdpPath path, Timestamp now)
+    /// <param name="datagram">One datagram.</param>
+    /// <param name="offset">Where in the batch's memory it lies; <see cref="Elsewhere"/> for one that will be overwritten sooner.</param>
+    /// <param name="path">Where it came from.</param>
+    /// <param name="trafficClass">DSCP and ECN of its packet.</param>
+    /// <param name="now">The time.</param>
+    private void Handle(Span<byte> datagram, int offset, in UdpPath path, byte trafficClass, Timestamp now)
     {
-        Span<byte> datagram = _incoming.Memory.Slice(range.Offset, range.Length);
-        if (Taps is not null)
+        Verdict verdict = _forwarder.Decapsulate(datagram, path, trafficClass, now);
+        if (_control is null)
         {
-            foreach (CaptureTap tap in Taps)
-            {
-                tap.Tap(datagram, path, listener.Socket.LocalPort, isSent: false, now);
-            }
+            Help(verdict, datagram, offset, path, trafficClass);
+            return;
         }
 
-        Verdict verdict = _forwarder.Decapsulate(datagram, path);
+        if (verdict.Kind == VerdictKind.Control)
+        {
+            _control.ReceiveControl(path, datagram, now);
+            return;
+        }
+
+        Follow(verdict, datagram, offset, now);
+        if (_forwarder.HasHeldToTake)
+        {
+            TakeHeld(now);
+        }
+    }
+
+    private void Help(in Verdict verdict, Span<byte> datagram, int offset, in UdpPath path, byte trafficClass)
+    {
         switch (verdict.Kind)
         {
             case VerdictKind.Deliver:
-                Collect(verdict.Session, new BufferRange(range.Offset + verdict.Offset, verdict.Length));
+                Collect(verdict.Session, new BufferRange(offset + verdict.Offset, verdict.Length));
                 break;
-            case VerdictKind.Control:
-                _control.ReceiveControl(path, datagram, now);
-                break;
-            case VerdictKind.PppControl:
-                _control.ReceivePpp(verdict.Session, datagram.Slice(verdict.Offset, verdict.Length), now);
+            case VerdictKind.Control or VerdictKind.PppControl or VerdictKind.HandOver:
+                _handover!.Add(new HandedOver { IsDatagram = true, Path = path, TrafficClass = trafficClass }, datagram);
                 break;
         }
     }
 
-    private void Collect(SessionKey session, BufferRange packet)
+    private void Follow(in Verdict verdict, Span<byte> datagram, int offset, Timestamp now)
     {
-        TunPort? port = _shared;
-        foreach (TunPort candidate in _tuns)
+        if (verdict.SequencingChanged)
         {
-            if (candidate.Dial?.Subscriber?.Key == session)
-            {
-                port = candidate;
+            _control!.SequencingChanged(verdict.Session, verdict.HasSequence, verdict.Ns);
+        }
+
+        switch (verdict.Kind)
+        {
+            case VerdictKind.Deliver when offset != Elsewhere:
+                Collect(verdict.Session, new BufferRange(offset + verdict.Offset, verdict.Length));
                 break;
+            case VerdictKind.Deliver:
+                DeliverAlone(PortOf(verdict.Session), datagram.Slice(verdict.Offset, verdict.Length));
+                break;
+            case VerdictKind.PppControl:
+                _control!.ReceivePpp(verdict.Session, datagram.Slice(verdict.Offset, verdict.Length), now);
+                break;
+        }
+    }
+
+    /// <summary>Sequenced frames whose turn has come, or that have waited long enough.</summary>
+    private void TakeHeld(Timestamp now)
+    {
+        while (_forwarder.TryTakeHeld(now, out Span<byte> datagram, out Verdict verdict))
+        {
+            Follow(verdict, datagram, Elsewhere, now);
+        }
+    }
+
+    private TunPort? PortOf(SessionKey session)
+    {
+        // Most nodes have one; those that dial have one for each connection.
+        for (int i = _control is null || _tuns.Count == 1 ? _tuns.Count : 0; i < _tuns.Count; i++)
+        {
+            if (_tuns[i].Dial?.Subscriber?.Key == session)
+            {
+                return _tuns[i];
             }
         }
 
+        return _shared ?? (_tuns.Count > 0 && _tuns[0].Dial?.Subscriber?.Key == session ? _tuns[0] : null);
+    }
+
+    private void Collect(SessionKey session, BufferRange packet)
+    {
+        TunPort? port = PortOf(session);
         if (port != _target || _joiner.IsFull)
         {
             Deliver();
@@ -192,6 +286,19 @@ internal sealed class DataPath : IDisposable
         {
             _joiner.Add(_incoming.Memory, packet);
         }
+    }
+
+    /// <summary>A packet that does not lie in the batch, in its order behind those that do.</summary>
+    private void DeliverAlone(TunPort? port, Span<byte> packet)
+    {
+        Deliver();
+        if (port is null)
+        {
+            return;
+        }
+
+        ReadOnlySpan<byte> header = NoOffload[..port.Tun.HeaderSize];
+        Write(port.Tun.Write(header, packet, [new BufferRange(0, packet.Length)]), 1);
     }
 
     /// <summary>Gives the kernel what was collected, before its memory is used again.</summary>
@@ -222,6 +329,7 @@ internal sealed class DataPath : IDisposable
             }
 
             octets += length;
+            _fromTun++;
             OffloadHeader offload = default;
             if (header == 0 || OffloadHeader.TryRead(_tunBuffer.AsSpan(PacketStart - header, header), out offload))
             {
@@ -234,12 +342,17 @@ internal sealed class DataPath : IDisposable
 
     private void Encapsulate(TunPort port, SessionKey session, in OffloadHeader offload, int length, Timestamp now)
     {
-        var frames = new OutgoingFrames(_listeners, _tunBuffer, Taps, now);
+        var frames = new OutgoingFrames(_listeners, _tunBuffer, _taps, now);
         Span<byte> reply = _reply.AsSpan(OffloadHeader.Size);
         Encapsulation sent = port.Dial is null
             ? _forwarder.EncapsulateOffloaded(offload, _tunBuffer, PacketStart, length, reply, now, ref frames)
             : _forwarder.EncapsulateOffloadedTo(session, offload, _tunBuffer, PacketStart, length, reply, now, ref frames);
-        if (sent.Kind == EncapsulationKind.Reply)
+        if (sent.Kind == EncapsulationKind.HandOver)
+        {
+            // A finished checksum is not to be finished again.
+            _handover!.Add(new HandedOver { Offload = offload.Kind == SegmentKind.None ? default : offload }, _tunBuffer.AsSpan(PacketStart, length));
+        }
+        else if (sent.Kind == EncapsulationKind.Reply)
         {
             // The header's octets stay zero: one packet, finished.
             Write(port.Tun.Write(_reply.AsSpan(OffloadHeader.Size - port.Tun.HeaderSize, port.Tun.HeaderSize + sent.ReplyLength)), 1);

@@ -12,10 +12,22 @@ internal sealed class Listener : IDisposable
     /// <summary>Octets collected before they are sent: small enough to be in the cache still when the kernel reads them.</summary>
     private const int BatchMemory = 4 << 16;
 
+    /// <param name="address">Local address.</param>
+    /// <param name="port">UDP port; 0 lets the system choose.</param>
+    /// <param name="isShared">Each forwarding thread has a socket of its own on this address and port.</param>
+    /// <param name="offload">What the kernel may join and cut.</param>
     /// <exception cref="LinuxException">The address or port cannot be had.</exception>
-    public Listener(IpAddress address, ushort port, OffloadSettings offload)
+    public Listener(IpAddress address, ushort port, bool isShared, OffloadSettings offload)
     {
-        Socket = UdpSocket.Open(new UdpSocketOptions { Address = address, Port = port, ReceiveCoalesced = offload.JoinReceived });
+        Socket = UdpSocket.Open(new UdpSocketOptions
+        {
+            Address = address,
+            Port = port,
+            ReusePort = isShared,
+            ReceiveTrafficClass = true,
+            ReceiveCoalesced = offload.JoinReceived,
+        });
+        IsShared = isShared;
         Outgoing = new SendBatch(Socket, new SendBatchOptions
         {
             Capacity = BatchCapacity,
@@ -30,6 +42,8 @@ internal sealed class Listener : IDisposable
     public const int FrameSize = 1 << 16;
 
     public UdpSocket Socket { get; }
+
+    public bool IsShared { get; }
 
     public SendBatch Outgoing { get; }
 

@@ -16,27 +16,39 @@ internal sealed class LnsInterface : IDisposable
 
     private readonly Netlink _netlink;
     private readonly int _index;
+    private readonly List<TunDevice> _queues = [];
     private IReadOnlyList<PoolSettings> _pools = [];
 
     /// <exception cref="LinuxException">The device cannot be made.</exception>
-    public LnsInterface(InterfaceSettings settings, TunOffloads offloads, Netlink netlink)
+    public LnsInterface(InterfaceSettings settings, ForwardingSettings forwarding, int queues, Netlink netlink)
     {
         _netlink = netlink;
-        Tun = TunDevice.Open(settings.Name, offloads: offloads);
+
+        // A device that is there already has one queue as a rule, and is not to be shared with another node by mistake.
+        bool isNew = !netlink.TryFindLink(settings.Name, out _);
+        Tun = TunDevice.Open(settings.Name, isMultiQueue: isNew && queues > 1, forwarding.Offload.Tun);
         try
         {
+            for (int i = 1; Tun.IsMultiQueue && i < queues; i++)
+            {
+                _queues.Add(Tun.OpenQueue());
+            }
+
             _index = netlink.TryFindLink(Tun.Name, out LinkInfo link) ? link.Index : throw new NodeException($"the interface {Tun.Name} vanished as it was made");
             netlink.SetLinkMtu(_index, settings.Mtu ?? UsualMtu);
             netlink.SetLinkUp(_index);
         }
         catch
         {
-            Tun.Dispose();
+            Dispose();
             throw;
         }
     }
 
     public TunDevice Tun { get; }
+
+    /// <summary>Further queues of the same device, for the threads that help to forward.</summary>
+    public IReadOnlyList<TunDevice> Queues => _queues;
 
     /// <summary>Gives the interface the pools' gateways and routes; those of pools that are gone are taken away.</summary>
     public void Apply(IReadOnlyList<PoolSettings> pools)
@@ -73,7 +85,11 @@ internal sealed class LnsInterface : IDisposable
         }
     }
 
-    public void Dispose() => Tun.Dispose();
+    public void Dispose()
+    {
+        _queues.ForEach(q => q.Dispose());
+        Tun.Dispose();
+    }
 
     private IEnumerable<IpPrefix> OwnPrefixes(Subscriber subscriber)
     {

@@ -48,12 +48,17 @@ internal sealed class Mailbox(WakeEvent wake)
             }
         }
 
+        Signal();
+        return true;
+    }
+
+    /// <summary>From any thread: the shard looks at what it was given, here or elsewhere.</summary>
+    public void Signal()
+    {
         if (Interlocked.Exchange(ref _signalled, 1) == 0)
         {
             wake.Set();
         }
-
-        return true;
     }
 
     /// <summary>On the shard's thread: carries out what has been put in. Costs one read when there is nothing.</summary>

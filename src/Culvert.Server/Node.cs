@@ -23,6 +23,8 @@ public sealed class Node : IAsyncDisposable
     private readonly Action<NodeEvent>? _observer;
     private readonly List<DialInterface> _dialInterfaces = [];
     private readonly List<Listener> _listeners = [];
+    private readonly List<Listener> _helperListeners = [];
+    private readonly int _threads;
     private NodeConfiguration _configuration;
     private LnsInterface? _lnsInterface;
     private Shard? _shard;
@@ -32,6 +34,7 @@ public sealed class Node : IAsyncDisposable
     {
         _observer = observer;
         _configuration = configuration;
+        _threads = configuration.Listen.Count == 0 ? 1 : Math.Min(configuration.Forwarding.Threads ?? Environment.ProcessorCount, ForwardingSettings.MostThreads);
         _reload = reload;
         _log = new NodeLog(loggers.CreateLogger("culvert"));
     }
@@ -94,6 +97,7 @@ public sealed class Node : IAsyncDisposable
         _shard?.Dispose();
         _dialInterfaces.ForEach(i => i.Dispose());
         _lnsInterface?.Dispose();
+        _helperListeners.ForEach(l => l.Dispose());
         _listeners.ForEach(l => l.Dispose());
         _netlink.Dispose();
     }
@@ -139,10 +143,10 @@ public sealed class Node : IAsyncDisposable
         var access = new AccessNode(_configuration.Settings, sessions, routes, paths, random);
         int largestPacket = Math.Max(_configuration.Interface.Mtu ?? LnsInterface.UsualMtu, LnsInterface.UsualMtu);
         OpenListeners();
-        _shard = new Shard([.. _listeners], forwarder, access, paths, _configuration.Forwarding.Offload, largestPacket, OnEvent);
+        _shard = new Shard([.. _listeners], forwarder, access, paths, _configuration.Forwarding, largestPacket, OnEvent);
         if (_configuration.Listen.Count > 0)
         {
-            _lnsInterface = new LnsInterface(_configuration.Interface, _configuration.Forwarding.Offload.Tun, _netlink);
+            _lnsInterface = new LnsInterface(_configuration.Interface, _configuration.Forwarding, _threads, _netlink);
             _lnsInterface.Apply(_configuration.Settings.Pools);
             _shard.AddTun(_lnsInterface.Tun, null);
             if (!InterfaceSwitches.TryAcceptLocal(_lnsInterface.Tun.Name, out string problem))
@@ -152,11 +156,43 @@ public sealed class Node : IAsyncDisposable
 
             KeepIPv6Off(_lnsInterface.Tun.Name);
             WarnWhereNothingIsForwarded();
+            AddHelpers(sessions, routes, new ForwarderOptions { IcmpSourceIPv4 = gateway, IsPrimary = false });
         }
 
         foreach (DialSettings dial in _configuration.Settings.Dial)
         {
             StartDial(dial);
+        }
+    }
+
+    /// <summary>The threads beside the shard: each with sockets and a queue of its own.</summary>
+    private void AddHelpers(SessionTable sessions, RouteTable routes, ForwarderOptions options)
+    {
+        Shard shard = _shard!;
+        for (int i = 1; i < _threads; i++)
+        {
+            Listener[] listeners = [.. _listeners.Where(l => l.IsShared).Select(l => new Listener(
+                l.Socket.LocalAddress, l.Socket.LocalPort, isShared: true, _configuration.Forwarding.Offload))];
+            _helperListeners.AddRange(listeners);
+            TunDevice? queue = i <= _lnsInterface!.Queues.Count ? _lnsInterface.Queues[i - 1] : null;
+            shard.Add(new ForwardingThread(
+                listeners,
+                queue,
+                new Forwarder(sessions, routes, options),
+                shard.Taps,
+                shard.Mailbox,
+                peer => shard.Mailbox.TryPost(() => shard.OnTooBig(peer)),
+                _configuration.Forwarding.BusyPoll,
+                $"forward{i}"));
+        }
+
+        // The shard's sockets were bound first, which makes theirs the control messages.
+        foreach (Listener listener in _threads > 1 ? _listeners.Where(l => l.IsShared) : [])
+        {
+            if (!listener.Socket.TrySteerBySession(_threads))
+            {
+                _log.Information("the kernel cannot spread data by session; it spreads peers over the threads instead");
+            }
         }
     }
 
@@ -183,7 +219,14 @@ public sealed class Node : IAsyncDisposable
     {
         try
         {
-            _listeners.Add(new Listener(address, port, _configuration.Forwarding.Offload));
+            // Sockets that share a port do not see that another node has it.
+            bool isShared = port != 0 && _threads > 1;
+            if (isShared)
+            {
+                new Listener(address, port, isShared: false, _configuration.Forwarding.Offload).Dispose();
+            }
+
+            _listeners.Add(new Listener(address, port, isShared, _configuration.Forwarding.Offload));
         }
         catch (LinuxException e) when (isOptional && e.Error == Errno.EAFNOSUPPORT)
         {

@@ -18,7 +18,7 @@ internal static class NodeCounters
 
         foreach (DropReason reason in Enum.GetValues<DropReason>())
         {
-            yield return new CounterRow($"drop-{NodeNames.Kebab(reason.ToString())}", shard.PacketCounters.Drops(reason));
+            yield return new CounterRow($"drop-{NodeNames.Kebab(reason.ToString())}", shard.Drops(reason));
         }
 
         foreach ((string name, long value) in shard.TransportCounters())
@@ -26,8 +26,8 @@ internal static class NodeCounters
             yield return new CounterRow(name, value);
         }
 
-        yield return new CounterRow("icmp-too-big-sent", shard.PacketCounters.IcmpSent);
-        yield return new CounterRow("icmp-too-big-suppressed", shard.PacketCounters.IcmpSuppressed);
+        yield return new CounterRow("icmp-too-big-sent", shard.Icmp.Sent);
+        yield return new CounterRow("icmp-too-big-suppressed", shard.Icmp.Suppressed);
         yield return new CounterRow("events-lost", shard.Access.EventsLost);
     }
 }

@@ -9,11 +9,11 @@ namespace Culvert.Server;
 /// Single frames are copied there, which costs far less than what the kernel does with them afterwards, and leaves the TUN's buffer
 /// free for the next packet at once.
 /// </summary>
-internal ref struct OutgoingFrames(Listener[] listeners, Span<byte> buffer, CaptureTap[]? taps, Timestamp now) : IFrameSink
+internal ref struct OutgoingFrames(Listener[] listeners, Span<byte> buffer, TapSet taps, Timestamp now) : IFrameSink
 {
     private readonly Listener[] _listeners = listeners;
     private readonly Span<byte> _buffer = buffer;
-    private readonly CaptureTap[]? _taps = taps;
+    private readonly TapSet _taps = taps;
     private readonly Timestamp _now = now;
     private Listener? _lender;
     private Span<byte> _lent;
@@ -49,20 +49,12 @@ internal ref struct OutgoingFrames(Listener[] listeners, Span<byte> buffer, Capt
     public readonly void Commit(int length, int frameLength, in UdpPath path, byte trafficClass)
     {
         _lender!.Outgoing.Commit(length, path, frameLength < length ? (ushort)frameLength : (ushort)0, trafficClass);
-        if (_taps is not null)
+        if (!_taps.IsEmpty)
         {
             for (int start = 0; start < length; start += frameLength)
             {
-                Tap(_lent.Slice(start, Math.Min(frameLength, length - start)), path, _lender.Socket.LocalPort);
+                _taps.Offer(_lent.Slice(start, Math.Min(frameLength, length - start)), path, _lender.Socket.LocalPort, isSent: true, _now);
             }
-        }
-    }
-
-    private readonly void Tap(ReadOnlySpan<byte> frame, in UdpPath path, ushort localPort)
-    {
-        foreach (CaptureTap tap in _taps!)
-        {
-            tap.Tap(frame, path, localPort, isSent: true, _now);
         }
     }
 }

@@ -21,12 +21,11 @@ internal sealed class Shard : IControlPath, IDisposable
 
     private const int ReportsPerTurn = 64;
 
-    /// <summary>Each holds some 8 MB; more than an operator looks at side by side.</summary>
-    private const int MaximumTaps = 4;
-
     private readonly Listener[] _listeners;
     private readonly DataPath _data;
     private readonly Forwarder _forwarder;
+    private readonly BusyPoll _busyPoll;
+    private readonly List<ForwardingThread> _helpers = [];
     private readonly AccessNode _access;
     private readonly PathMtu _paths;
     private readonly Poller _poller = new();
@@ -38,15 +37,16 @@ internal sealed class Shard : IControlPath, IDisposable
     private Timestamp _stopAt = Timestamp.Never;
     private bool _isStopping;
 
-    public Shard(Listener[] listeners, Forwarder forwarder, AccessNode access, PathMtu paths, OffloadSettings offload, int largestPacket, Action<NodeEvent> onEvent)
+    public Shard(Listener[] listeners, Forwarder forwarder, AccessNode access, PathMtu paths, ForwardingSettings forwarding, int largestPacket, Action<NodeEvent> onEvent)
     {
+        _busyPoll = new BusyPoll(forwarding.BusyPoll);
         _listeners = listeners;
         _forwarder = forwarder;
         _access = access;
         _paths = paths;
         _onEvent = onEvent;
         DatagramSize = Math.Max(largestPacket + Forwarder.Headroom, L2tpEndpoint.MaximumMessageSize);
-        _data = new DataPath(listeners, forwarder, this, offload.Tun.HasFlag(TunOffloads.Udp));
+        _data = new DataPath(listeners, forwarder, this, handover: null, Taps, forwarding.Offload.Tun);
         Mailbox = new Mailbox(_wake);
         _poller.Add(_wake.Descriptor, WakeToken);
         for (int i = 0; i < listeners.Length; i++)
@@ -61,7 +61,16 @@ internal sealed class Shard : IControlPath, IDisposable
 
     public AccessNode Access => _access;
 
-    public PacketCounters PacketCounters => _forwarder.Counters;
+    /// <summary>The captures that run.</summary>
+    public TapSet Taps { get; } = new();
+
+    /// <summary>Packets dropped for a reason, by all threads.</summary>
+    public long Drops(DropReason reason) => _forwarder.Counters.Drops(reason) + _helpers.Sum(h => h.Counters.Drops(reason));
+
+    /// <summary>"Too big" messages given to the TUN, and held back, by all threads.</summary>
+    public (long Sent, long Suppressed) Icmp => (
+        _forwarder.Counters.IcmpSent + _helpers.Sum(h => h.Counters.IcmpSent),
+        _forwarder.Counters.IcmpSuppressed + _helpers.Sum(h => h.Counters.IcmpSuppressed));
 
     /// <summary>Ends when the loop does; faulted when it ended by an error in our own code.</summary>
     public Task Ended => _ended.Task;
@@ -76,27 +85,11 @@ internal sealed class Shard : IControlPath, IDisposable
     {
         IsStarted = true;
         _thread.Start();
+        _helpers.ForEach(h => h.Start());
     }
 
-    /// <summary>On the shard's thread: datagrams are copied to this capture from now on.</summary>
-    /// <exception cref="NodeException">Too many captures run.</exception>
-    public void AddTap(CaptureTap tap)
-    {
-        if (_data.Taps?.Length >= MaximumTaps)
-        {
-            throw new NodeException($"{MaximumTaps} captures run already; end one of them first");
-        }
-
-        _data.Taps = [.. _data.Taps ?? [], tap];
-    }
-
-    /// <summary>On the shard's thread.</summary>
-    public bool RemoveTap(CaptureTap tap)
-    {
-        int before = _data.Taps?.Length ?? 0;
-        _data.Taps = before > 1 ? [.. _data.Taps!.Where(t => t != tap)] : _data.Taps?[0] == tap ? null : _data.Taps;
-        return before != (_data.Taps?.Length ?? 0);
-    }
+    /// <summary>Before the start: a thread that forwards too.</summary>
+    public void Add(ForwardingThread helper) => _helpers.Add(helper);
 
     /// <summary>On the shard's thread, or before it starts: packets of this TUN are forwarded from now on.</summary>
     /// <param name="tun">The device.</param>
@@ -129,21 +122,35 @@ internal sealed class Shard : IControlPath, IDisposable
 
     void IControlPath.ReceivePpp(SessionKey session, Span<byte> frame, Timestamp now) => _access.ReceivePpp(session, frame, now);
 
+    void IControlPath.SequencingChanged(SessionKey session, bool isSequenced, ushort ns) => _access.OnSequencingChanged(session, isSequenced, ns);
+
+    /// <summary>On the shard's thread: the kernel refused a datagram as larger than the path.</summary>
+    public void OnTooBig(IpAddress peer)
+    {
+        if (_paths.Refresh(peer))
+        {
+            _access.OnPathMtuChanged(peer);
+        }
+    }
+
     /// <summary>What the sockets counted.</summary>
     public IEnumerable<(string Name, long Value)> TransportCounters()
     {
-        yield return ("udp-received", _data.Received);
-        yield return ("udp-sent", _listeners.Sum(l => (long)l.Outgoing.Counters.Sent));
-        yield return ("udp-kernel-drops", _listeners.Sum(l => (long)l.Socket.KernelDrops));
-        yield return ("udp-send-congested", _listeners.Sum(l => (long)l.Outgoing.Counters.Congested));
-        yield return ("udp-send-too-big", _listeners.Sum(l => (long)l.Outgoing.Counters.TooBig));
-        yield return ("udp-send-unsendable", _listeners.Sum(l => (long)l.Outgoing.Counters.Unsendable));
-        yield return ("udp-send-unjoined", _listeners.Sum(l => (long)l.Outgoing.Counters.Unjoined));
-        yield return ("tun-undelivered", _data.Undelivered);
+        Listener[] listeners = [.. _listeners, .. _helpers.SelectMany(h => h.Listeners)];
+        yield return ("udp-received", _data.Received + _helpers.Sum(h => h.Data.Received));
+        yield return ("udp-sent", listeners.Sum(l => (long)l.Outgoing.Counters.Sent));
+        yield return ("udp-kernel-drops", listeners.Sum(l => (long)l.Socket.KernelDrops));
+        yield return ("udp-send-congested", listeners.Sum(l => (long)l.Outgoing.Counters.Congested));
+        yield return ("udp-send-too-big", listeners.Sum(l => (long)l.Outgoing.Counters.TooBig));
+        yield return ("udp-send-unsendable", listeners.Sum(l => (long)l.Outgoing.Counters.Unsendable));
+        yield return ("udp-send-unjoined", listeners.Sum(l => (long)l.Outgoing.Counters.Unjoined));
+        yield return ("tun-undelivered", _data.Undelivered + _helpers.Sum(h => h.Data.Undelivered));
+        yield return ("handover-dropped", _helpers.Sum(h => h.Handover.Dropped));
     }
 
     public void Dispose()
     {
+        _helpers.ForEach(h => h.Dispose());
         _poller.Dispose();
         _wake.Dispose();
         _data.Dispose();
@@ -156,18 +163,20 @@ internal sealed class Shard : IControlPath, IDisposable
             while (!HasEnded())
             {
                 // The turn may have brought the last acknowledgement: then there is nothing to wait for.
-                if (!Turn() && !HasEnded())
+                if (!Turn() && !HasEnded() && !_busyPoll.GoOn(_data))
                 {
                     Sleep();
                 }
             }
 
+            _helpers.ForEach(h => h.Stop());
             Mailbox.Close();
             _ended.SetResult();
         }
         catch (Exception e)
         {
             // An error of ours: the node must end and say so, not go on with half a state.
+            _helpers.ForEach(h => h.Stop());
             Mailbox.Close();
             _ended.SetException(e);
         }
@@ -179,8 +188,19 @@ internal sealed class Shard : IControlPath, IDisposable
     private bool Turn()
     {
         bool more = _data.Turn(MonotonicClock.Now);
+
+        // After the mailbox: whoever fills a queue signals there, and the signal is cleared before the queues are looked at.
         Mailbox.Drain();
         Timestamp now = MonotonicClock.Now;
+        foreach (ForwardingThread helper in _helpers)
+        {
+            _data.TakeOver(helper.Handover, now);
+            if (helper.Ended.Exception is { } failure)
+            {
+                throw new InvalidOperationException("a forwarding thread failed", failure);
+            }
+        }
+
         _access.Advance(now);
         SendControl(now);
         _data.Flush();
@@ -188,11 +208,7 @@ internal sealed class Shard : IControlPath, IDisposable
         while (_access.TryNextEvent(out NodeEvent e))
         {
             _onEvent(e);
-            foreach (CaptureTap tap in _data.Taps ?? [])
-            {
-                tap.OnEvent(e);
-            }
-
+            Taps.OnEvent(e);
             more = true;
         }
 
@@ -201,7 +217,7 @@ internal sealed class Shard : IControlPath, IDisposable
 
     private void Sleep()
     {
-        int ready = _poller.Wait(Timestamp.Min(_access.NextDeadline, _stopAt));
+        int ready = _poller.Wait(Timestamp.Min(Timestamp.Min(_access.NextDeadline, _forwarder.NextDeadline), _stopAt));
         for (int i = 0; i < ready; i++)
         {
             Readiness readiness = _poller.Ready(i);
@@ -214,10 +230,10 @@ internal sealed class Shard : IControlPath, IDisposable
 
     private void SendControl(Timestamp now)
     {
-        while (_access.TryTransmit(_control, now, out int length, out UdpPath path))
+        while (_access.TryTransmit(_control, now, out int length, out UdpPath path, out byte trafficClass))
         {
-            var frames = new OutgoingFrames(_listeners, _control, _data.Taps, now);
-            _ = frames.TryAddInPlace(0, length, path, 0);
+            var frames = new OutgoingFrames(_listeners, _control, Taps, now);
+            _ = frames.TryAddInPlace(0, length, path, trafficClass);
         }
     }
 
@@ -225,9 +241,9 @@ internal sealed class Shard : IControlPath, IDisposable
     {
         for (int i = 0; i < ReportsPerTurn && listener.Socket.TryReadError(out UdpError error); i++)
         {
-            if (error.Kind == UdpErrorKind.TooBig && _paths.Refresh(error.Peer.Address))
+            if (error.Kind == UdpErrorKind.TooBig)
             {
-                _access.OnPathMtuChanged(error.Peer.Address);
+                OnTooBig(error.Peer.Address);
             }
         }
     }

@@ -2,7 +2,6 @@ using System.Diagnostics.CodeAnalysis;
 using Culvert.Core;
 using Culvert.Dataplane;
 using Culvert.L2tp;
-using Culvert.L2tp.Wire;
 using Culvert.Ppp;
 using Culvert.Subscribers.Policy;
 using Culvert.Subscribers.Pools;
@@ -45,7 +44,7 @@ public sealed partial class AccessNode
     {
         Random = random;
         _policy = new AccessPolicy(settings, TellRefusal);
-        Plane = new Plane(sessions, routes, paths);
+        Plane = new Plane(sessions, routes, paths, DataPolicyOf);
         _lns = new LnsRole(this, _policy);
         _dials = new DialRole(this);
         var limits = EndpointLimits.Default with
@@ -138,16 +137,17 @@ public sealed partial class AccessNode
     }
 
     /// <summary>The next datagram to send: control messages first, then PPP frames in their data messages.</summary>
-    public bool TryTransmit(Span<byte> buffer, Timestamp now, out int length, out UdpPath path)
+    /// <param name="trafficClass">DSCP and ECN for its packet.</param>
+    public bool TryTransmit(Span<byte> buffer, Timestamp now, out int length, out UdpPath path, out byte trafficClass)
     {
-        if (_l2tp.TryTransmit(buffer, out length, out path))
+        if (TryTransmitControl(buffer, out length, out path, out trafficClass))
         {
             return true;
         }
 
         while (_subscribers.TryPeekToTransmit(out Subscriber subscriber))
         {
-            if (TryTransmitPpp(subscriber, buffer, out length))
+            if (TryTransmitPpp(subscriber, buffer, out length, out trafficClass))
             {
                 path = subscriber.Tunnel.Path;
                 return true;
@@ -159,7 +159,7 @@ public sealed partial class AccessNode
                 // Its last words are out, the answer to a Terminate-Request among them: now the session may go.
                 subscriber.Session.Close(Disconnects.SessionClosed(subscriber.EndReason ?? ""), now);
                 HandleL2tpEvents(now);
-                if (_l2tp.TryTransmit(buffer, out length, out path))
+                if (TryTransmitControl(buffer, out length, out path, out trafficClass))
                 {
                     return true;
                 }
@@ -206,19 +206,5 @@ public sealed partial class AccessNode
         var all = new List<Subscriber>(_subscribers.Count);
         _subscribers.Page(0, int.MaxValue, all);
         return all;
-    }
-
-    private static bool TryTransmitPpp(Subscriber subscriber, Span<byte> buffer, out int length)
-    {
-        Session session = subscriber.Session;
-        length = 0;
-        if (session.State != SessionState.Established || !subscriber.Link.TryTransmit(buffer[L2tpHeader.MinimumSize..], out int frameLength))
-        {
-            return false;
-        }
-
-        L2tpHeader header = L2tpHeader.ForData(session.Tunnel.PeerTunnelId, session.PeerSessionId, frameLength);
-        length = L2tpHeader.MinimumSize + frameLength;
-        return header.TryWrite(buffer, out _);
     }
 }

@@ -108,6 +108,8 @@ internal sealed class AccessPolicy : IPeerPolicy
         Secret = rule.Secret?.Octets,
         HideAvps = rule.HideAvps,
         MaxSessions = rule.MaxSessions,
+        Sequencing = rule.Sequencing,
+        EcnCapable = rule.Data.Ecn,
         Channel = ControlChannelSettings.Default with { HelloInterval = rule.Hello },
     };
 }

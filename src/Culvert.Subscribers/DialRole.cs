@@ -27,6 +27,8 @@ internal sealed class DialRole(AccessNode node) : ISessionRole
             Secret = settings.Secret?.Octets,
             HideAvps = settings.HideAvps,
             AcceptIncomingCalls = false,
+            Sequencing = settings.Sequencing,
+            EcnCapable = settings.Data.Ecn,
             Channel = ControlChannelSettings.Default with { HelloInterval = settings.Hello },
         };
         int index = _dials.IndexOf(null);

@@ -31,6 +31,7 @@ internal static class Constants
     internal const int Mark = 36;
     internal const int MemoryInfo = 55;
     internal const int ReceiveMark = 75;
+    internal const int AttachReusePortFilter = 51;
 
     internal const int IPv4Tos = 1;
     internal const int IPv4PacketInfo = 8;

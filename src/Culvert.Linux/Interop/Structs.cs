@@ -80,6 +80,31 @@ internal struct ExtendedError
     public uint Data;
 }
 
+/// <summary>struct sock_filter: one instruction of the kernel's classic packet filter. What cannot be loaded returns 0.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal readonly struct FilterInstruction(ushort code, uint operand, byte jumpTrue = 0, byte jumpFalse = 0)
+{
+    internal const ushort LoadHalf = 0x28;
+    internal const ushort Jump = 0x05;
+    internal const ushort JumpIfSet = 0x45;
+    internal const ushort Modulo = 0x94;
+    internal const ushort Return = 0x06;
+    internal const ushort ReturnA = 0x16;
+
+    private readonly ushort _code = code;
+    private readonly byte _jumpTrue = jumpTrue;
+    private readonly byte _jumpFalse = jumpFalse;
+    private readonly uint _operand = operand;
+}
+
+/// <summary>struct sock_fprog.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct FilterProgram
+{
+    public ushort Count;
+    public FilterInstruction* Instructions;
+}
+
 /// <summary>struct ifreq as TUNSETIFF reads and writes it.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct InterfaceRequest

@@ -48,7 +48,7 @@ internal sealed class LiveCapture
         return await shard.Mailbox.Ask(() =>
         {
             capture._tap.Attach(shard.Access);
-            shard.AddTap(capture._tap);
+            shard.Taps.Add(capture._tap);
             return capture;
         });
     }
@@ -101,7 +101,7 @@ internal sealed class LiveCapture
         {
             try
             {
-                _ = await _shard.Mailbox.Ask(() => _shard.RemoveTap(_tap));
+                _ = await _shard.Mailbox.Ask(() => _shard.Taps.Remove(_tap));
                 return;
             }
             catch (NodeException)

@@ -36,7 +36,16 @@ public sealed record InterfaceSettings
 /// <summary>How packets are moved.</summary>
 public sealed record ForwardingSettings
 {
+    /// <summary>Most threads that make sense to anybody: one for each processor is the rule.</summary>
+    public const int MostThreads = 64;
+
     public OffloadSettings Offload { get; init; } = new();
+
+    /// <summary>Threads that forward; null is one for each processor that the node may use.</summary>
+    public int? Threads { get; init; }
+
+    /// <summary>How long a thread goes on looking for packets before it sleeps; zero, the default, leaves the processor to others.</summary>
+    public TimeSpan BusyPoll { get; init; }
 }
 
 /// <summary>

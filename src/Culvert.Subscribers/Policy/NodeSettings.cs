@@ -1,4 +1,5 @@
 using Culvert.Core;
+using Culvert.L2tp;
 using Culvert.Ppp.Authentication;
 
 namespace Culvert.Subscribers.Policy;
@@ -47,6 +48,11 @@ public sealed record PeerRule
     public TimeSpan Hello { get; init; } = TimeSpan.FromSeconds(60);
 
     public int MaxSessions { get; init; } = 65_535;
+
+    /// <summary>Whether data messages carry sequence numbers.</summary>
+    public SequencingPolicy Sequencing { get; init; }
+
+    public DataPolicy Data { get; init; } = DataPolicy.Default;
 
     /// <summary>Name of the profile for this peer's sessions; null for the first profile.</summary>
     public string? Profile { get; init; }
@@ -149,6 +155,11 @@ public sealed record DialSettings
     public int EchoFailures { get; init; } = 4;
 
     public int Mru { get; init; } = 1500;
+
+    /// <summary>Whether data messages carry sequence numbers.</summary>
+    public SequencingPolicy Sequencing { get; init; }
+
+    public DataPolicy Data { get; init; } = DataPolicy.Default;
 
     /// <summary>Dial again after a failure or a disconnect. The `dial` command gives up when the first attempt fails.</summary>
     public bool Redial { get; init; } = true;

@@ -44,6 +44,8 @@ internal static class DialSection
             EchoInterval = map.Duration("echo-interval", defaults.EchoInterval, SharedKeys.LongestTimer),
             EchoFailures = map.Number("echo-failures", defaults.EchoFailures, 1, 100),
             Mru = map.Number("mru", defaults.Mru, 576, 65_535),
+            Sequencing = SharedKeys.Sequencing(map),
+            Data = DataKeys.Read(map),
         };
     }
 }

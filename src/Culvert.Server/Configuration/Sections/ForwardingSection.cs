@@ -8,7 +8,12 @@ internal static class ForwardingSection
 {
     private const string Words = "auto, none, or a list of tun-checksum, tun-tcp, tun-udp, send and receive";
 
-    public static ForwardingSettings Read(MapReader map) => new() { Offload = ReadOffload(map) };
+    public static ForwardingSettings Read(MapReader map) => new()
+    {
+        Offload = ReadOffload(map),
+        Threads = map.Text("threads") is null or "auto" ? null : map.Number("threads", 1, 1, ForwardingSettings.MostThreads),
+        BusyPoll = map.Duration("busy-poll", TimeSpan.Zero, TimeSpan.FromSeconds(1)),
+    };
 
     private static OffloadSettings ReadOffload(MapReader map)
     {

@@ -30,6 +30,8 @@ internal static class PeersSection
             Hello = map.Duration("hello", defaults.Hello, SharedKeys.LongestTimer),
             MaxSessions = map.Number("max-sessions", defaults.MaxSessions, 1, 65_535),
             Profile = profile,
+            Sequencing = SharedKeys.Sequencing(map),
+            Data = DataKeys.Read(map),
         };
     }
 

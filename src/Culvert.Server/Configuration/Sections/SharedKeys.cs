@@ -1,4 +1,5 @@
 using Culvert.Core;
+using Culvert.L2tp;
 using Culvert.Ppp.Authentication;
 using Culvert.Subscribers.Policy;
 using YamlDotNet.RepresentationModel;
@@ -39,6 +40,15 @@ internal static class SharedKeys
 
     public static ValueList<IpPrefix> Prefixes(MapReader map, string key) =>
         new ValueList<IpPrefix>(map.List(key, map.PrefixOf).OfType<IpPrefix>());
+
+    /// <summary>Whether data messages carry sequence numbers.</summary>
+    public static SequencingPolicy Sequencing(MapReader map) => map.Text("sequencing") switch
+    {
+        null or "on-request" => SequencingPolicy.OnRequest,
+        "off" => SequencingPolicy.Off,
+        "required" => SequencingPolicy.Required,
+        string other => map.Wrong("sequencing", $"'{other}' is not known here; write off, on-request or required", SequencingPolicy.OnRequest),
+    };
 
     public static void CheckProfile(MapReader map, string? profile, IReadOnlyList<Profile> profiles)
     {
