@@ -56,9 +56,36 @@ internal sealed class Plane(SessionTable sessions, RouteTable routes, IPathMtu p
         }
     }
 
+    /// <summary>Leads one network to the subscriber, whoever had it.</summary>
+    public void MoveRoute(in IpPrefix prefix, Subscriber subscriber)
+    {
+        _ = routes.Remove(prefix);
+        _ = routes.TryAdd(prefix, subscriber.Key);
+    }
+
     public void RemoveRoutes(Subscriber subscriber) => routes.RemoveAll(subscriber.Key);
 
     public bool TryReadCounters(Subscriber subscriber, out SessionCounters counters) => sessions.TryReadCounters(subscriber.Key, out counters);
+
+    /// <summary>Lets PPP frames of a call that we placed for an LNS pass to its handler; IP does not. False when there is no room.</summary>
+    public bool TryInstallLine(Session session) => sessions.TryInstall(DescribeLine(session));
+
+    /// <summary>The peer's session ID or path is known now.</summary>
+    public void UpdateLine(Session session) => _ = sessions.TryUpdate(DescribeLine(session));
+
+    public void RemoveLine(SessionKey key) => _ = sessions.Remove(key, out _);
+
+    private static SessionForwarding DescribeLine(Session session) => new()
+    {
+        LocalTunnelId = session.Tunnel.LocalTunnelId,
+        LocalSessionId = session.LocalSessionId,
+        PeerTunnelId = session.Tunnel.PeerTunnelId,
+        PeerSessionId = session.PeerSessionId,
+        Path = session.Tunnel.Path,
+        State = SessionState.Pending,
+        Framing = TransmitFraming.AddressControl,
+        ReceiveLimit = LeastReceiveLimit,
+    };
 
     private int TransmitMtu(Subscriber subscriber)
     {

@@ -75,6 +75,9 @@ public sealed class Subscriber
     /// <summary>PPP is over; once its last frames are out, the session below it is closed.</summary>
     internal bool IsLinkClosed { get; set; }
 
+    /// <summary>Somebody is judging who the user is, and has not answered yet.</summary>
+    internal bool IsBeingJudged { get; set; }
+
     internal bool IsQueuedToTransmit { get; set; }
 
     internal BoundedQueue<byte[]>? EarlyFrames { get; set; }
