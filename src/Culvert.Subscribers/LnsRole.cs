@@ -55,6 +55,20 @@ internal sealed class LnsRole(AccessNode node, AccessPolicy policy) : ISessionRo
         }
     }
 
+    /// <summary>A call that we asked a LAC to place: its user is served like any other. Null when no profile or no room is there.</summary>
+    public Subscriber? Serve(Session session, Timestamp now)
+    {
+        Tunnel tunnel = session.Tunnel;
+        if (policy.FindProfile(policy.RuleOf(tunnel)?.Profile) is not { } profile)
+        {
+            return null;
+        }
+
+        var link = new PppLink(LinkSettings(profile, node.ReceiveMtu(tunnel)), node.Random);
+        Subscriber subscriber = node.AddSubscriber(session, this, link, now);
+        return node.Plane.TryInstall(subscriber) ? subscriber : null;
+    }
+
     public string ProfileName(Subscriber subscriber) => ProfileOf(subscriber)?.Name ?? "";
 
     public TimeSpan IdleTimeout(Subscriber subscriber) => ProfileOf(subscriber)?.IdleTimeout ?? TimeSpan.Zero;
