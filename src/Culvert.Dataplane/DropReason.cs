@@ -33,6 +33,15 @@ public enum DropReason : byte
     /// <summary>The sink had no room for the frame.</summary>
     SinkFull = 8,
 
+    /// <summary>A sequenced frame that came when its number had been given up (RFC 2661 section 5.4).</summary>
+    Late = 9,
+
+    /// <summary>A sequenced frame whose number had come before.</summary>
+    Duplicate = 10,
+
+    /// <summary>The network marked the outer packet as having met congestion, and the packet inside does not know ECN (RFC 6040).</summary>
+    CongestionMarked = 11,
+
     /// <summary>A UDP datagram or packet too short for its own header.</summary>
     Truncated = 16,
 

@@ -10,7 +10,9 @@ public sealed partial class Forwarder
     /// </summary>
     /// <param name="datagram">One datagram as it was received (one segment of a coalesced buffer).</param>
     /// <param name="path">Where it came from and to.</param>
-    public Verdict Decapsulate(Span<byte> datagram, in UdpPath path)
+    /// <param name="trafficClass">DSCP and ECN of the packet that it came in.</param>
+    /// <param name="now">From when on a frame waits that came before an earlier one.</param>
+    public Verdict Decapsulate(Span<byte> datagram, in UdpPath path, byte trafficClass = 0, Timestamp now = default)
     {
         if (!L2tpDataHeader.TryRead(datagram, out L2tpDataHeader header, out DropReason reason))
         {
@@ -29,13 +31,40 @@ public sealed partial class Forwarder
 
         return session.State switch
         {
-            SessionState.Pending or SessionState.Forwarding => Admit(datagram, header, session, path),
-            SessionState.Reserved => Report(VerdictKind.Early, header, false, header.PayloadStart, header.PayloadEnd - header.PayloadStart),
+            SessionState.Pending or SessionState.Forwarding =>
+                Admit(datagram, header, session, path, trafficClass, now),
+            SessionState.Reserved => Report(VerdictKind.Early, header, default, false, header.PayloadStart, header.PayloadEnd - header.PayloadStart),
             _ => Drop(DropReason.UnknownSession),
         };
     }
 
-    private Verdict Admit(Span<byte> datagram, in L2tpDataHeader header, in SessionEntry session, in UdpPath path)
+    /// <summary>
+    /// The next frame that waited and may go on. To be called after each datagram for which <see cref="HasHeldToTake"/>, and at
+    /// <see cref="NextDeadline"/>, until it says false.
+    /// </summary>
+    /// <param name="now">The time.</param>
+    /// <param name="datagram">As it was received; the verdict points into it. It lies there until the next call.</param>
+    /// <param name="verdict">What to do with it.</param>
+    public bool TryTakeHeld(Timestamp now, out Span<byte> datagram, out Verdict verdict)
+    {
+        verdict = default;
+        if (!_reorderer.TryTake(now, out datagram, out byte trafficClass))
+        {
+            return false;
+        }
+
+        // The session may have ended or changed while the frame waited.
+        _ = L2tpDataHeader.TryRead(datagram, out L2tpDataHeader header, out DropReason reason);
+        bool isKnown = _sessions.TryRead(header.Key, out SessionEntry session, out reason);
+        verdict = !isKnown ? Drop(reason)
+            : session.State is SessionState.Pending or SessionState.Forwarding
+                ? Judge(datagram, header, session, moved: false, trafficClass)
+                : Drop(DropReason.UnknownSession);
+        return true;
+    }
+
+    private Verdict Admit(
+        Span<byte> datagram, in L2tpDataHeader header, in SessionEntry session, in UdpPath path, byte trafficClass, Timestamp now)
     {
         bool moved = !session.IsFrom(path);
         if (moved && (session.Policies & SessionPolicies.FollowPeer) == 0)
@@ -43,6 +72,44 @@ public sealed partial class Forwarder
             return Drop(session, DropReason.WrongPath);
         }
 
+        // The flag alone decides: a session that does not put frames into order pays no more than this test.
+        if (header.HasSequence && (session.Policies & SessionPolicies.OrderSequenced) != 0
+            && TryHold(datagram, header, session, trafficClass, now, out Verdict held))
+        {
+            return held;
+        }
+
+        return Judge(datagram, header, session, moved, trafficClass);
+    }
+
+    private bool TryHold(
+        Span<byte> datagram, in L2tpDataHeader header, in SessionEntry session, byte trafficClass, Timestamp now, out Verdict verdict)
+    {
+        verdict = default;
+        SequenceWindow? window = _sessions.Sequence(session.Row, new SessionKey(session.Key));
+        if (window is null)
+        {
+            return false;
+        }
+
+        switch (_reorderer.Receive(window, header.Ns, datagram, trafficClass, now))
+        {
+            case SequenceVerdict.Deliver:
+                return false;
+            case SequenceVerdict.Held:
+                verdict = new Verdict { Kind = VerdictKind.Held, Session = window.Key, HasSequence = true, Ns = header.Ns };
+                return true;
+            case SequenceVerdict.Late:
+                verdict = Drop(session, DropReason.Late);
+                return true;
+            default:
+                verdict = Drop(session, DropReason.Duplicate);
+                return true;
+        }
+    }
+
+    private Verdict Judge(Span<byte> datagram, in L2tpDataHeader header, in SessionEntry session, bool moved, byte trafficClass)
+    {
         Span<byte> frame = datagram[header.PayloadStart..header.PayloadEnd];
         if (!PppFrame.TryReadProtocol(frame, out PppProtocol protocol, out int pppHeader))
         {
@@ -51,7 +118,7 @@ public sealed partial class Forwarder
 
         if (protocol is not (PppProtocol.IPv4 or PppProtocol.IPv6))
         {
-            return Report(VerdictKind.PppControl, header, moved, header.PayloadStart, frame.Length);
+            return Report(VerdictKind.PppControl, header, session.Policies, moved, header.PayloadStart, frame.Length);
         }
 
         if (session.State != SessionState.Forwarding)
@@ -83,11 +150,16 @@ public sealed partial class Forwarder
             return Drop(session, DropReason.SourceNotAllowed);
         }
 
+        if (session.Marking.PropagateEcn && (trafficClass & Ecn.Mask) != 0 && !Ecn.TryDecapsulate(packet, trafficClass))
+        {
+            return Drop(session, DropReason.CongestionMarked);
+        }
+
         _ = protocol == PppProtocol.IPv4
             ? MssClamp.ClampIPv4(packet, session.MssIPv4)
             : MssClamp.ClampIPv6(packet, session.MssIPv6);
         Counters.CountReceived(session.Row, length);
-        return Report(kind, header, moved, header.PayloadStart + pppHeader, length);
+        return Report(kind, header, session.Policies, moved, header.PayloadStart + pppHeader, length);
     }
 
     private VerdictKind JudgeIPv4(ReadOnlySpan<byte> packet, in SessionEntry session)
@@ -119,11 +191,14 @@ public sealed partial class Forwarder
         return IpPacket.IsLinkLocal(high) || IpPacket.IsMulticast(high) ? VerdictKind.LinkScope : VerdictKind.Deliver;
     }
 
-    private static Verdict Report(VerdictKind kind, in L2tpDataHeader header, bool moved, int offset, int length) => new()
+    private static Verdict Report(
+        VerdictKind kind, in L2tpDataHeader header, SessionPolicies policies, bool moved, int offset, int length) => new()
     {
         Kind = kind,
         Session = new SessionKey(header.Key),
         PathChanged = moved,
+        SequencingChanged = (policies & SessionPolicies.FollowSequencing) != 0
+            && header.HasSequence != ((policies & SessionPolicies.OrderSequenced) != 0),
         HasSequence = header.HasSequence,
         Ns = header.Ns,
         Offset = offset,

@@ -84,7 +84,7 @@ public sealed partial class Forwarder
         ushort ns = NextNs(entry);
         _ = FrameHeader.WriteL2tp(room, peerTunnel, peerSession, entry.Framing, priority, frame.Length, ns);
         frame.CopyTo(room[header..]);
-        sink.Commit(header + frame.Length, header + frame.Length, path);
+        sink.Commit(header + frame.Length, header + frame.Length, path, entry.Marking.PppTrafficClass);
         return new Encapsulation { Kind = EncapsulationKind.Sent, Frames = 1, Session = session };
     }
 
@@ -116,7 +116,8 @@ public sealed partial class Forwarder
         }
 
         int start = FrameHeader.Prepend(buffer, offset, length, entry, isIPv6, NextNs(entry));
-        if (!sink.TryAddInPlace(start, offset + length - start, path))
+        byte trafficClass = entry.Marking.OuterFor(packet);
+        if (!sink.TryAddInPlace(start, offset + length - start, path, trafficClass))
         {
             return Refuse(entry, DropReason.SinkFull);
         }
@@ -134,6 +135,8 @@ public sealed partial class Forwarder
             return Refuse(entry, DropReason.CannotFragment);
         }
 
+        // RFC 9601 section 5: all fragments are marked as the whole would have been.
+        byte trafficClass = entry.Marking.OuterFor(packet);
         int octets = 0;
         for (int i = 0; i < fragmenter.Count; i++)
         {
@@ -145,7 +148,7 @@ public sealed partial class Forwarder
 
             int length = fragmenter.Write(i, room[entry.HeaderLength..]);
             FrameHeader.Write(room, length, entry, NextNs(entry));
-            sink.Commit(entry.HeaderLength + length, entry.HeaderLength + length, path);
+            sink.Commit(entry.HeaderLength + length, entry.HeaderLength + length, path, trafficClass);
             octets += length;
         }
 

@@ -16,6 +16,9 @@ public sealed record ForwarderOptions
 
     /// <summary>ICMP messages that may go at once.</summary>
     public int IcmpBurst { get; init; } = 50;
+
+    /// <summary>Sequenced frames of all sessions that may wait for earlier ones, 2 KiB each; memory is taken as it is needed.</summary>
+    public int HeldFrames { get; init; } = 4096;
 }
 
 /// <summary>
@@ -33,6 +36,7 @@ public sealed partial class Forwarder
     private readonly SessionTable _sessions;
     private readonly RouteTable? _routes;
     private readonly ForwarderOptions _options;
+    private readonly Reorderer _reorderer;
     private TokenBucket _icmpBucket;
 
     /// <param name="sessions">Shared by all shards.</param>
@@ -44,10 +48,17 @@ public sealed partial class Forwarder
         _routes = routes;
         _options = options ?? new ForwarderOptions();
         _icmpBucket = new TokenBucket(_options.IcmpPerSecond, _options.IcmpBurst);
+        _reorderer = new Reorderer(_options.HeldFrames);
         Counters = sessions.CreateCounters();
     }
 
     public PacketCounters Counters { get; }
+
+    /// <summary>When <see cref="TryTakeHeld"/> has something to give although nothing comes.</summary>
+    public Timestamp NextDeadline => _reorderer.NextDeadline;
+
+    /// <summary>The frame taken apart last lets held ones go: take them (<see cref="TryTakeHeld"/>) before the next datagram.</summary>
+    public bool HasHeldToTake => _reorderer.IsReleasing;
 
     private Verdict Drop(DropReason reason)
     {

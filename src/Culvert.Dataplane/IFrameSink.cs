@@ -16,8 +16,12 @@ public interface IFrameSink
     /// <param name="offset">Start of the frame within that buffer.</param>
     /// <param name="length">Octets of the frame.</param>
     /// <param name="path">Where to send it.</param>
+    /// <param name="trafficClass">
+    /// DSCP and ECN of the outer packet as they stand in it: IPv4's TOS octet, IPv6's traffic class (RFC 2474, RFC 3168). 0 is the
+    /// socket's default.
+    /// </param>
     /// <returns>False when the sink is full; nothing was taken.</returns>
-    bool TryAddInPlace(int offset, int length, in UdpPath path);
+    bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass);
 
     /// <summary>Lends at least <paramref name="length"/> octets for frames; false when the sink is full.</summary>
     bool TryTake(int length, out Span<byte> room);
@@ -25,7 +29,7 @@ public interface IFrameSink
     /// <summary>
     /// Sends what was written at the start of the room lent last: frames of <paramref name="frameLength"/> octets one after
     /// another, the last of which may be shorter (what UDP segmentation offload sends in one call). A single frame is a run whose
-    /// two lengths are equal.
+    /// two lengths are equal. All frames of a run share one traffic class, which the kernel is told once for all of them.
     /// </summary>
-    void Commit(int length, int frameLength, in UdpPath path);
+    void Commit(int length, int frameLength, in UdpPath path, byte trafficClass);
 }

@@ -22,6 +22,10 @@ internal static class IpPacket
     /// <summary>4, 6, or what else the first half octet says; 0 when there is none.</summary>
     public static int Version(ReadOnlySpan<byte> packet) => packet.IsEmpty ? 0 : packet[0] >> 4;
 
+    /// <summary>DSCP and ECN: IPv4's TOS octet (RFC 2474), IPv6's traffic class (RFC 8200 section 3).</summary>
+    public static byte TrafficClass(ReadOnlySpan<byte> packet) =>
+        packet[0] >> 4 == 4 ? packet[1] : (byte)((packet[0] << 4) | (packet[1] >> 4));
+
     /// <summary>The packet's own length, at most that of the span (a link may pad); false when the header contradicts itself.</summary>
     public static bool TryMeasureIPv4(ReadOnlySpan<byte> packet, out int length)
     {

@@ -6,7 +6,8 @@ namespace Culvert.Dataplane;
 
 /// <summary>
 /// What the packet path needs to know of a session, in one cache line. <see cref="Version"/> is odd while the owner writes; a
-/// reader copies the line and takes the copy only if the version was even and has not moved.
+/// reader copies the line and takes the copy only if the version was even and has not moved. 32 bits of it come round after two
+/// billion changes of one slot: no reader is kept from the processor for that long.
 /// </summary>
 [StructLayout(LayoutKind.Explicit, Size = Size)]
 internal struct SessionEntry
@@ -16,11 +17,7 @@ internal struct SessionEntry
     [FieldOffset(0)]
     public uint Key;
     [FieldOffset(4)]
-    public ushort Version;
-    [FieldOffset(6)]
-    public byte HeaderLength;
-    [FieldOffset(7)]
-    public SessionState State;
+    public uint Version;
     [FieldOffset(8)]
     public ulong PeerHigh;
     [FieldOffset(16)]
@@ -30,11 +27,11 @@ internal struct SessionEntry
     [FieldOffset(28)]
     public ushort PeerPort;
     [FieldOffset(30)]
-    public IpFamily PeerFamily;
+    private byte _familyAndState;
     [FieldOffset(31)]
     public byte Traits;
     [FieldOffset(32)]
-    public int Row;
+    private uint _markingAndRow;
     [FieldOffset(36)]
     public uint SourceIPv4;
     [FieldOffset(40)]
@@ -48,7 +45,25 @@ internal struct SessionEntry
     [FieldOffset(48)]
     public Vector128<byte> Header;
 
+    /// <summary>Rows are numbered in 24 bits, as many as there can be slots.</summary>
+    public const int MaxRows = 1 << RowBits;
+
+    private const int RowBits = 24;
     private const int FramingShift = 4;
+    private const int FamilyShift = 4;
+
+    // TunnelMtu.HeaderLength of each of the sixteen framings.
+    private static ReadOnlySpan<byte> HeaderLengths => [8, 10, 7, 9, 10, 12, 9, 11, 12, 14, 11, 13, 14, 16, 13, 15];
+
+    public readonly SessionState State => (SessionState)(_familyAndState & 0x0F);
+
+    public readonly IpFamily PeerFamily => (IpFamily)(_familyAndState >> FamilyShift);
+
+    public readonly int Row => (int)(_markingAndRow & (MaxRows - 1));
+
+    public readonly TrafficMarking Marking => TrafficMarking.FromOctet((byte)(_markingAndRow >> RowBits));
+
+    public readonly int HeaderLength => HeaderLengths[Traits >> FramingShift];
 
     public readonly SessionPolicies Policies => (SessionPolicies)(Traits & 0x0F);
 
@@ -61,15 +76,13 @@ internal struct SessionEntry
         return new SessionEntry
         {
             Key = session.Key.Value,
-            HeaderLength = (byte)TunnelMtu.HeaderLength(session.Framing),
-            State = session.State,
             PeerHigh = high,
             PeerLow = low,
             PeerMark = peer.Mark,
             PeerPort = peer.Port,
-            PeerFamily = peer.Address.Family,
+            _familyAndState = (byte)((byte)session.State | ((byte)peer.Address.Family << FamilyShift)),
             Traits = (byte)((byte)session.Policies | ((byte)session.Framing << FramingShift)),
-            Row = row,
+            _markingAndRow = (uint)row | ((uint)session.Marking.Octet << RowBits),
             SourceIPv4 = session.SourceIPv4.IsIPv4 ? session.SourceIPv4.ToUInt32() : 0,
             MssIPv4 = session.MssIPv4,
             MssIPv6 = session.MssIPv6,

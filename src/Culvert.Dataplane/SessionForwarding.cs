@@ -51,8 +51,13 @@ public enum SessionPolicies : byte
     /// <summary>Accept frames whose sender moved, and say so (<see cref="Verdict.PathChanged"/>); otherwise they are dropped.</summary>
     FollowPeer = 2,
 
-    /// <summary>The Sequencing Required AVP was exchanged (RFC 2661 section 4.4.6).</summary>
-    SequencingRequired = 4,
+    /// <summary>Frames with Ns are put into order (RFC 2661 section 5.4); those without pass at once.</summary>
+    OrderSequenced = 4,
+
+    /// <summary>
+    /// Tell when the peer begins or ceases to send Ns (<see cref="Verdict.SequencingChanged"/>): a LAC does as its LNS does.
+    /// </summary>
+    FollowSequencing = 8,
 }
 
 /// <summary>Everything the data plane knows about one session; what the control plane installs and updates.</summary>
@@ -93,6 +98,12 @@ public readonly record struct SessionForwarding
     /// they route to this session.
     /// </summary>
     public IpAddress SourceIPv4 { get; init; }
+
+    /// <summary>How long and how many frames may wait for an earlier one; null for <see cref="ReorderLimits.Default"/>.</summary>
+    public ReorderLimits? Reorder { get; init; }
+
+    /// <summary>DSCP and ECN of the outer packets.</summary>
+    public TrafficMarking Marking { get; init; }
 
     public SessionKey Key => new(LocalTunnelId, LocalSessionId);
 }

@@ -15,6 +15,9 @@ internal struct ColdRow
     public SessionForwarding Session;
     public RowOwners Owners;
     public ushort NextNs;
+
+    /// <summary>Null for a session that never sequenced.</summary>
+    public SequenceWindow? Sequence;
 }
 
 /// <summary>

@@ -20,7 +20,7 @@ public sealed class SessionTable : ISessionIds
     public const int DefaultSlotLimit = 1 << 18;
 
     /// <summary>No table grows beyond this: 1 GiB of entries, the most one array holds.</summary>
-    public const int MaxSlotLimit = 1 << 24;
+    public const int MaxSlotLimit = SessionEntry.MaxRows;
 
     // Random draws before the ID space is walked: at three quarters full, one reservation in a hundred thousand walks.
     private const int Draws = 40;
@@ -204,7 +204,7 @@ public sealed class SessionTable : ISessionIds
         reason = DropReason.UnknownSession;
         for (int attempt = 0; attempt < ReadAttempts; attempt++)
         {
-            ushort before = Volatile.Read(ref entry.Version);
+            uint before = Volatile.Read(ref entry.Version);
             copy = entry;
             Volatile.ReadBarrier();
             if ((before & 1) == 0 && Volatile.Read(ref entry.Version) == before)
@@ -219,7 +219,41 @@ public sealed class SessionTable : ISessionIds
         return false;
     }
 
+    /// <summary>What became of a session's sequenced data. False for an unknown session, or one that never sequenced.</summary>
+    public bool TryReadSequencing(SessionKey key, out SequenceCounters counters)
+    {
+        SequenceWindow? window = TryRead(key.Value, out SessionEntry entry, out _) ? Sequence(entry.Row, key) : null;
+        counters = window?.Counters ?? default;
+        return window is not null;
+    }
+
+    /// <summary>
+    /// The number for a data message that somebody else than a <see cref="Forwarder"/> sends, for the shard that serves the session
+    /// (RFC 2661 section 5.4). False when the session does not send numbers.
+    /// </summary>
+    public bool TryTakeNs(SessionKey key, out ushort ns)
+    {
+        bool sequences = TryRead(key.Value, out SessionEntry entry, out _) && (entry.Framing & TransmitFraming.Sequence) != 0;
+        ns = sequences ? NextNs(entry.Row) : (ushort)0;
+        return sequences;
+    }
+
+    /// <summary>The peer's next data message will have this number; for a session that is about to put them into order.</summary>
+    public void ExpectNs(SessionKey key, ushort ns)
+    {
+        ref SessionEntry entry = ref _slots[key.Value];
+        if (!key.IsNone && entry.Key == key.Value)
+        {
+            ref ColdRow cold = ref _rows.Cold(entry.Row);
+            cold.Sequence ??= new SequenceWindow(key, cold.Session.Reorder ?? ReorderLimits.Default, ns);
+        }
+    }
+
     internal ushort NextNs(int row) => _rows.Cold(row).NextNs++;
+
+    /// <summary>A row may have passed on to another session since its entry was read.</summary>
+    internal SequenceWindow? Sequence(int row, SessionKey key) =>
+        Volatile.Read(ref _rows.Cold(row).Sequence) is { } window && window.Key == key ? window : null;
 
     private bool TryDraw(ushort tunnelId, out ushort sessionId)
     {
@@ -252,6 +286,7 @@ public sealed class SessionTable : ISessionIds
     private void Occupy(in SessionForwarding session, RowOwners owner)
     {
         int row = _rows.Take(session, owner);
+        PrepareSequence(ref _rows.Cold(row));
         Write(ref _slots[session.Key.Value], SessionEntry.From(session, row));
         Count++;
     }
@@ -296,8 +331,29 @@ public sealed class SessionTable : ISessionIds
     {
         int row = entry.Row;
         Open(ref entry);
-        _rows.Cold(row).Session = session;
+        ref ColdRow cold = ref _rows.Cold(row);
+        cold.Session = session;
+        PrepareSequence(ref cold);
         Fill(ref entry, SessionEntry.From(session, row));
+    }
+
+    // Section 3.1: the first number is 0. A session that ceases to sequence and begins again goes on where it was (section 5.4).
+    private static void PrepareSequence(ref ColdRow cold)
+    {
+        if ((cold.Session.Policies & SessionPolicies.OrderSequenced) == 0)
+        {
+            return;
+        }
+
+        ReorderLimits limits = cold.Session.Reorder ?? ReorderLimits.Default;
+        if (cold.Sequence is null)
+        {
+            Volatile.Write(ref cold.Sequence, new SequenceWindow(cold.Session.Key, limits, expected: 0));
+        }
+        else
+        {
+            cold.Sequence.Limits = limits;
+        }
     }
 
     private static void Write(ref SessionEntry entry, SessionEntry value)
@@ -308,16 +364,16 @@ public sealed class SessionTable : ISessionIds
 
     private static void Open(ref SessionEntry entry)
     {
-        Volatile.Write(ref entry.Version, (ushort)(entry.Version + 1));
+        Volatile.Write(ref entry.Version, entry.Version + 1);
         Volatile.WriteBarrier();
     }
 
     private static void Fill(ref SessionEntry entry, SessionEntry value)
     {
-        ushort version = entry.Version;
+        uint version = entry.Version;
         value.Version = version;
         entry = value;
-        Volatile.Write(ref entry.Version, (ushort)(version + 1));
+        Volatile.Write(ref entry.Version, version + 1);
     }
 
     private bool TryGrow()

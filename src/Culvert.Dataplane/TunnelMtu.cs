@@ -11,6 +11,9 @@ public static class TunnelMtu
     /// <summary>Every IPv4 link carries this (RFC 791 section 3.2).</summary>
     public const int IPv4Minimum = 68;
 
+    /// <summary>Octets of the longest L2TP data header that is written: with Length, Ns and Nr.</summary>
+    public const int LongestL2tpHeader = 12;
+
     private const int IPv4Header = 20;
     private const int IPv6Header = 40;
     private const int UdpHeader = 8;

@@ -25,6 +25,9 @@ public enum VerdictKind : byte
     /// solicitation. Never for the TUN, where it could not be told from another subscriber's.
     /// </summary>
     LinkScope,
+
+    /// <summary>A frame that came before an earlier one: kept, until <see cref="Forwarder.TryTakeHeld"/> gives it.</summary>
+    Held,
 }
 
 /// <summary>What became of a received datagram.</summary>
@@ -37,6 +40,11 @@ public readonly struct Verdict
 
     /// <summary>The sender is not the session's peer as installed, which the session's policy allows: update the path.</summary>
     public bool PathChanged { get; init; }
+
+    /// <summary>
+    /// The peer has begun to send Ns, or has ceased to (<see cref="HasSequence"/> says which), and the session's policy is to follow.
+    /// </summary>
+    public bool SequencingChanged { get; init; }
 
     /// <summary>The frame carried Ns: <see cref="Ns"/> is meaningful.</summary>
     public bool HasSequence { get; init; }

@@ -228,7 +228,9 @@ internal static partial class ControlMessages
         writer.WriteUInt16(AvpType.FirmwareRevision, settings.FirmwareRevision);
         WriteOptional(ref writer, AvpType.VendorName, settings.VendorName.Length == 0 ? null : settings.VendorName);
         WritePhb(ref writer, AvpType.ControlConnectionDs, tunnel.IsStartedHere ? settings.ControlPhb : tunnel.ControlPhb);
-        if (settings.EcnCapable)
+
+        // RFC 9601 section 6.1.1.2.1: the terminator says so in return.
+        if (settings.EcnCapable && (tunnel.IsStartedHere || tunnel.IsEcnAgreed))
         {
             writer.WriteEmpty(AvpType.EcnCapability);
         }

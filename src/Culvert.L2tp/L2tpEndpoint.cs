@@ -6,12 +6,12 @@ namespace Culvert.L2tp;
 
 /// <summary>
 /// All control connections that one shard serves, in both roles (RFC 2661). A pure engine: after every call into it, or into one of
-/// its tunnels or sessions, its owner takes what <see cref="TryNextEvent"/> and <see cref="TryTransmit"/> give, and reads
+/// its tunnels or sessions, its owner takes what <see cref="TryNextEvent"/> and <see cref="TryTransmit(Span{byte}, out int, out UdpPath)"/> give, and reads
 /// <see cref="NextDeadline"/>.
 /// </summary>
 public sealed partial class L2tpEndpoint
 {
-    /// <summary>Room that <see cref="TryTransmit"/> wants, octets.</summary>
+    /// <summary>Room that <see cref="TryTransmit(Span{byte}, out int, out UdpPath)"/> wants, octets.</summary>
     public const int MaximumMessageSize = ControlMessages.MaximumSize;
 
     private const int MaximumDatagram = 65_535;
@@ -141,15 +141,20 @@ public sealed partial class L2tpEndpoint
     /// <summary>
     /// Writes the next datagram to send into <paramref name="buffer"/>, which has room for <see cref="MaximumMessageSize"/> octets.
     /// </summary>
-    public bool TryTransmit(Span<byte> buffer, out int length, out UdpPath path)
+    public bool TryTransmit(Span<byte> buffer, out int length, out UdpPath path) => TryTransmit(buffer, out length, out path, out _);
+
+    /// <param name="tunnel">Whose message it is, for its marking (RFC 3308); null for a refusal without a tunnel.</param>
+    /// <inheritdoc cref="TryTransmit(Span{byte}, out int, out UdpPath)"/>
+    public bool TryTransmit(Span<byte> buffer, out int length, out UdpPath path, out Tunnel? tunnel)
     {
+        tunnel = null;
         if (TryTransmitReply(buffer, out length, out path))
         {
             return true;
         }
 
         // One message per tunnel and turn: a tunnel with much to say does not hold up the others.
-        while (_ready.TryDequeue(out Tunnel? tunnel))
+        while (_ready.TryDequeue(out tunnel))
         {
             tunnel.IsQueued = false;
             long repeated = tunnel.Retransmitted;

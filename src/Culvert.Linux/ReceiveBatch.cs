@@ -111,9 +111,14 @@ public sealed unsafe class ReceiveBatch : IDisposable
     }
 
     /// <summary>Who sent the datagram, and which of our addresses it came to.</summary>
-    public UdpPath Path(int index)
+    public UdpPath Path(int index) => Path(index, out _);
+
+    /// <inheritdoc cref="Path(int)"/>
+    /// <param name="trafficClass">DSCP and ECN of its packet; 0 unless <see cref="UdpSocketOptions.ReceiveTrafficClass"/>.</param>
+    public UdpPath Path(int index, out byte trafficClass)
     {
         Check(index);
+        trafficClass = 0;
         MessageHeader* message = &_messages[index].Message;
         IpAddress peer = SocketAddress.Read((byte*)message->Name, message->NameLength, out ushort port);
         IpAddress local = default;
@@ -133,6 +138,14 @@ public sealed unsafe class ReceiveBatch : IDisposable
             else if (reader.Level == Constants.LevelSocket && reader.Type == Constants.Mark && reader.Length >= sizeof(uint))
             {
                 mark = *(uint*)reader.Data;
+            }
+            else if (reader.Level == Constants.LevelIPv4 && reader.Type == Constants.IPv4Tos && reader.Length >= 1)
+            {
+                trafficClass = *reader.Data;
+            }
+            else if (reader.Level == Constants.LevelIPv6 && reader.Type == Constants.IPv6TrafficClass && reader.Length >= sizeof(int))
+            {
+                trafficClass = (byte)*(int*)reader.Data;
             }
         }
 

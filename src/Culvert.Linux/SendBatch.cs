@@ -122,8 +122,12 @@ public sealed unsafe class SendBatch : IDisposable
     /// 0, or the size of the equal segments (the last may be shorter) that the kernel cuts the octets into (UDP_SEGMENT: at most 64
     /// segments and 65,507 octets together).
     /// </param>
+    /// <param name="trafficClass">
+    /// DSCP and ECN of the datagram (of all its segments) as they stand in the IP header; 0 leaves the socket's default, which is 0
+    /// too, and costs nothing.
+    /// </param>
     /// <exception cref="InvalidOperationException">Nothing was reserved.</exception>
-    public void Commit(int length, in UdpPath path, ushort segmentSize = 0)
+    public void Commit(int length, in UdpPath path, ushort segmentSize = 0, byte trafficClass = 0)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)FrameSize, nameof(length));
         if (Count == Capacity)
@@ -154,6 +158,11 @@ public sealed unsafe class SendBatch : IDisposable
         if (segmentSize != 0 && segmentSize < length)
         {
             control.AddSegmentSize(segmentSize);
+        }
+
+        if (trafficClass != 0)
+        {
+            control.AddTrafficClass(trafficClass, _socket.Family);
         }
 
         message->Control = control.Length == 0 ? null : _controls + (Count * ControlWriter.Capacity);

@@ -158,6 +158,11 @@ public sealed unsafe class UdpSocket : IDisposable
         SetWhen(options.ReuseAddress, Constants.LevelSocket, Constants.ReuseAddress, "share the address");
         SetWhen(options.ReusePort, Constants.LevelSocket, Constants.ReusePort, "share the port");
         SetWhen(options.ReceiveMark, Constants.LevelSocket, Constants.ReceiveMark, "ask for the mark of datagrams");
+        SetWhen(
+            options.ReceiveTrafficClass,
+            level,
+            isIPv6 ? Constants.IPv6ReceiveTrafficClass : Constants.IPv4ReceiveTos,
+            "ask for the traffic class of datagrams");
         SetWhen(options.ReceiveCoalesced, Constants.LevelUdp, Constants.UdpCoalesce, "ask for joined datagrams");
         SetBuffer(Constants.ReceiveBufferForce, Constants.ReceiveBuffer, options.ReceiveBufferSize, "set the receive buffer");
         SetBuffer(Constants.SendBufferForce, Constants.SendBuffer, options.SendBufferSize, "set the send buffer");

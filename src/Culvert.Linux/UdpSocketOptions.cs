@@ -46,6 +46,9 @@ public sealed record UdpSocketOptions
     /// <summary>Tells each datagram's mark in <see cref="PeerEndpoint.Mark"/> (SO_RCVMARK, Linux 5.19): IPsec behind a NAT.</summary>
     public bool ReceiveMark { get; init; }
 
+    /// <summary>Tells DSCP and ECN of each datagram's packet (IP_RECVTOS, IPV6_RECVTCLASS).</summary>
+    public bool ReceiveTrafficClass { get; init; }
+
     /// <summary>Lets the kernel join datagrams of a flow (UDP_GRO, <see cref="ReceiveBatch.SegmentSize"/>). Needs 64 KiB buffers.</summary>
     public bool ReceiveCoalesced { get; init; }
 }

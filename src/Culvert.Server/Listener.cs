@@ -10,7 +10,7 @@ internal sealed class Listener : IDisposable
 
     public Listener(IpAddress address, ushort port, int frameSize)
     {
-        Socket = UdpSocket.Open(new UdpSocketOptions { Address = address, Port = port });
+        Socket = UdpSocket.Open(new UdpSocketOptions { Address = address, Port = port, ReceiveTrafficClass = true });
         Outgoing = new SendBatch(Socket, BatchCapacity, frameSize);
     }
 

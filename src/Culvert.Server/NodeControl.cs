@@ -106,6 +106,7 @@ internal sealed class NodeControl(Node node, Shard shard) : INodeControl
     private SessionRow Describe(Subscriber subscriber)
     {
         SessionCounters counters = shard.Access.CountersOf(subscriber);
+        SequenceCounters sequence = shard.Access.SequencingOf(subscriber) ?? default;
         return new SessionRow(
             subscriber.Key.ToString(),
             $"{subscriber.Tunnel.PeerTunnelId}/{subscriber.Session.PeerSessionId}",
@@ -127,7 +128,11 @@ internal sealed class NodeControl(Node node, Shard shard) : INodeControl
             counters.OctetsReceived,
             counters.PacketsSent,
             counters.OctetsSent,
-            counters.DropsTotal);
+            counters.DropsTotal,
+            sequence.Lost,
+            sequence.Late,
+            sequence.Duplicates,
+            sequence.Reordered);
     }
 
     private static PoolRow Describe(AddressPool pool) =>

@@ -16,7 +16,8 @@ internal ref struct OutgoingFrames(Listener[] listeners, Span<byte> buffer, Span
     private readonly CaptureTap[]? _taps = taps;
     private readonly Timestamp _now = now;
 
-    public readonly bool TryAddInPlace(int offset, int length, in UdpPath path) => TrySend(_buffer.Slice(offset, length), path);
+    public readonly bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass) =>
+        TrySend(_buffer.Slice(offset, length), path, trafficClass);
 
     public readonly bool TryTake(int length, out Span<byte> room)
     {
@@ -24,22 +25,22 @@ internal ref struct OutgoingFrames(Listener[] listeners, Span<byte> buffer, Span
         return length <= _scratch.Length;
     }
 
-    public readonly void Commit(int length, int frameLength, in UdpPath path)
+    public readonly void Commit(int length, int frameLength, in UdpPath path, byte trafficClass)
     {
         for (int start = 0; start < length; start += frameLength)
         {
-            _ = TrySend(_scratch.Slice(start, Math.Min(frameLength, length - start)), path);
+            _ = TrySend(_scratch.Slice(start, Math.Min(frameLength, length - start)), path, trafficClass);
         }
     }
 
-    private readonly bool TrySend(ReadOnlySpan<byte> frame, in UdpPath path)
+    private readonly bool TrySend(ReadOnlySpan<byte> frame, in UdpPath path, byte trafficClass)
     {
         foreach (Listener listener in _listeners)
         {
             if (listener.Serves(path) && frame.Length <= listener.Outgoing.FrameSize)
             {
                 frame.CopyTo(listener.Outgoing.Reserve());
-                listener.Outgoing.Commit(frame.Length, path);
+                listener.Outgoing.Commit(frame.Length, path, trafficClass: trafficClass);
                 if (_taps is not null)
                 {
                     Tap(frame, path, listener.Socket.LocalPort);

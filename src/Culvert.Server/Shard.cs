@@ -201,6 +201,11 @@ internal sealed class Shard : IDisposable
             more |= Drain(_tuns[i], now);
         }
 
+        if (_forwarder.NextDeadline <= now)
+        {
+            TakeHeld(now);
+        }
+
         Mailbox.Drain();
         now = MonotonicClock.Now;
         _access.Advance(now);
@@ -229,7 +234,7 @@ internal sealed class Shard : IDisposable
 
     private void Sleep()
     {
-        int ready = _poller.Wait(Timestamp.Min(_access.NextDeadline, _stopAt));
+        int ready = _poller.Wait(Timestamp.Min(Timestamp.Min(_access.NextDeadline, _forwarder.NextDeadline), _stopAt));
         for (int i = 0; i < ready; i++)
         {
             Readiness readiness = _poller.Ready(i);
@@ -252,7 +257,7 @@ internal sealed class Shard : IDisposable
                     TapReceived(_taps, _incoming.Datagram(i), _incoming.Path(i), listener.Socket.LocalPort, now);
                 }
 
-                Handle(_incoming.Datagram(i), _incoming.Path(i), now);
+                Handle(_incoming.Datagram(i), _incoming.Path(i, out byte trafficClass), trafficClass, now);
             }
         }
 
@@ -267,16 +272,42 @@ internal sealed class Shard : IDisposable
         }
     }
 
-    private void Handle(Span<byte> datagram, in UdpPath path, Timestamp now)
+    private void Handle(Span<byte> datagram, in UdpPath path, byte trafficClass, Timestamp now)
     {
-        Verdict verdict = _forwarder.Decapsulate(datagram, path);
+        Verdict verdict = _forwarder.Decapsulate(datagram, path, trafficClass, now);
+        if (verdict.Kind == VerdictKind.Control)
+        {
+            _access.ReceiveControl(path, datagram, now);
+            return;
+        }
+
+        Follow(verdict, datagram, now);
+        if (_forwarder.HasHeldToTake)
+        {
+            TakeHeld(now);
+        }
+    }
+
+    /// <summary>Sequenced frames whose turn has come, or that have waited long enough.</summary>
+    private void TakeHeld(Timestamp now)
+    {
+        while (_forwarder.TryTakeHeld(now, out Span<byte> datagram, out Verdict verdict))
+        {
+            Follow(verdict, datagram, now);
+        }
+    }
+
+    private void Follow(in Verdict verdict, Span<byte> datagram, Timestamp now)
+    {
+        if (verdict.SequencingChanged)
+        {
+            _access.OnSequencingChanged(verdict.Session, verdict.HasSequence, verdict.Ns);
+        }
+
         switch (verdict.Kind)
         {
             case VerdictKind.Deliver:
                 Deliver(verdict.Session, datagram.Slice(verdict.Offset, verdict.Length));
-                break;
-            case VerdictKind.Control:
-                _access.ReceiveControl(path, datagram, now);
                 break;
             case VerdictKind.PppControl:
                 _access.ReceivePpp(verdict.Session, datagram.Slice(verdict.Offset, verdict.Length), now);
@@ -324,10 +355,10 @@ internal sealed class Shard : IDisposable
 
     private void SendControl(Timestamp now)
     {
-        while (_access.TryTransmit(_control, now, out int length, out UdpPath path))
+        while (_access.TryTransmit(_control, now, out int length, out UdpPath path, out byte trafficClass))
         {
             var frames = new OutgoingFrames(_listeners, _control, _scratch, _taps, now);
-            _ = frames.TryAddInPlace(0, length, path);
+            _ = frames.TryAddInPlace(0, length, path, trafficClass);
         }
     }
 

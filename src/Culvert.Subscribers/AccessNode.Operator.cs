@@ -150,7 +150,8 @@ public sealed partial class AccessNode
         if (TryFind(key, out Subscriber? subscriber))
         {
             string ppp = $"PPP: {subscriber.Link}";
-            lives.Add(new LifeStory(key.ToString(), subscriber.ToString(), null, [.. subscriber.Session.History.Lines(now), ppp]));
+            lives.Add(new LifeStory(
+                key.ToString(), subscriber.ToString(), null, [.. subscriber.Session.History.Lines(now), ppp, .. SequencingLines(subscriber)]));
         }
 
         lives.AddRange(_l2tp.EndedSessions
@@ -162,6 +163,14 @@ public sealed partial class AccessNode
     /// <summary>Counters of a session that is up.</summary>
     public SessionCounters CountersOf(Subscriber subscriber) =>
         Plane.TryReadCounters(subscriber, out SessionCounters counters) ? counters : subscriber.LastCounters;
+
+    private IEnumerable<string> SequencingLines(Subscriber subscriber)
+    {
+        if (SequencingOf(subscriber) is { } c)
+        {
+            yield return $"sequenced data: {c.Lost} lost, {c.Late} late, {c.Duplicates} duplicates, {c.Reordered} put into order";
+        }
+    }
 
     private static LifeStory Story(string id, EndedRecord ended, Timestamp now)
     {

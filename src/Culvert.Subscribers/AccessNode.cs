@@ -52,7 +52,7 @@ public sealed partial class AccessNode
     {
         Random = random;
         _policy = new AccessPolicy(settings, TellRefusal);
-        Plane = new Plane(sessions, routes, paths);
+        Plane = new Plane(sessions, routes, paths, DataPolicyOf);
         _lns = new LnsRole(this, _policy);
         _dials = new DialRole(this);
         _outgoing = new OutgoingCalls(this, handlers.Prepend(new LoopbackHandler(random)));
@@ -162,16 +162,17 @@ public sealed partial class AccessNode
     }
 
     /// <summary>The next datagram to send: control messages first, then PPP frames in their data messages.</summary>
-    public bool TryTransmit(Span<byte> buffer, Timestamp now, out int length, out UdpPath path)
+    /// <param name="trafficClass">DSCP and ECN for its packet.</param>
+    public bool TryTransmit(Span<byte> buffer, Timestamp now, out int length, out UdpPath path, out byte trafficClass)
     {
-        if (_l2tp.TryTransmit(buffer, out length, out path))
+        if (TryTransmitControl(buffer, out length, out path, out trafficClass))
         {
             return true;
         }
 
         while (_subscribers.TryPeekToTransmit(out Subscriber subscriber))
         {
-            if (TryTransmitPpp(subscriber, buffer, out length))
+            if (TryTransmitPpp(subscriber, buffer, out length, out trafficClass))
             {
                 path = subscriber.Tunnel.Path;
                 return true;
@@ -183,14 +184,14 @@ public sealed partial class AccessNode
                 // Its last words are out, the answer to a Terminate-Request among them: now the session may go.
                 subscriber.Session.Close(Disconnects.SessionClosed(subscriber.EndReason ?? ""), now);
                 HandleL2tpEvents(now);
-                if (_l2tp.TryTransmit(buffer, out length, out path))
+                if (TryTransmitControl(buffer, out length, out path, out trafficClass))
                 {
                     return true;
                 }
             }
         }
 
-        return TryTransmitForLines(buffer, now, out length, out path);
+        return TryTransmitForLines(buffer, now, out length, out path, out trafficClass);
     }
 
     public bool TryNextEvent(out NodeEvent e) => _events.TryDequeue(out e);
@@ -233,16 +234,17 @@ public sealed partial class AccessNode
         }
     }
 
-    private bool TryTransmitForLines(Span<byte> buffer, Timestamp now, out int length, out UdpPath path)
+    private bool TryTransmitForLines(Span<byte> buffer, Timestamp now, out int length, out UdpPath path, out byte trafficClass)
     {
-        if (_outgoing.TryTransmit(buffer, now, out length, out path))
+        if (_outgoing.TryTakeFrame(buffer[TunnelMtu.LongestL2tpHeader..], now, out OutgoingLine? line, out int frameLength))
         {
-            return true;
+            path = line.Session.Tunnel.Path;
+            return TryWriteHeader(line.Session, line.Key, buffer, frameLength, out length, out trafficClass);
         }
 
         // A line that was hung up may have closed its session just now.
         HandleL2tpEvents(now);
-        return _l2tp.TryTransmit(buffer, out length, out path);
+        return TryTransmitControl(buffer, out length, out path, out trafficClass);
     }
 
     private bool TryFind(SessionKey key, [NotNullWhen(true)] out Subscriber? subscriber)
@@ -258,17 +260,5 @@ public sealed partial class AccessNode
         var all = new List<Subscriber>(_subscribers.Count);
         _subscribers.Page(0, int.MaxValue, all);
         return all;
-    }
-
-    private static bool TryTransmitPpp(Subscriber subscriber, Span<byte> buffer, out int length)
-    {
-        Session session = subscriber.Session;
-        length = 0;
-        if (session.State != SessionState.Established || !subscriber.Link.TryTransmit(buffer[DataFrame.HeaderSize..], out int frameLength))
-        {
-            return false;
-        }
-
-        return DataFrame.TryWriteHeader(session, buffer, frameLength, out length);
     }
 }

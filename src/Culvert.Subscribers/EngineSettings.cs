@@ -51,6 +51,7 @@ internal static class EngineSettings
         CallTimeout = policy.CallTimeout,
         CallRate = policy.CallRate,
         Sequencing = policy.Sequencing,
+        EcnCapable = policy.Data.Ecn,
         OnRestart = policy.OnRestart,
         OnPathChange = policy.OnPathChange,
         ModemOnHoldCapable = policy.ModemOnHold,

@@ -2,6 +2,8 @@ using Culvert.Core;
 using Culvert.Dataplane;
 using Culvert.L2tp;
 using Culvert.Ppp;
+using Culvert.Ppp.Wire;
+using Culvert.Subscribers.Policy;
 using SessionState = Culvert.Dataplane.SessionState;
 
 namespace Culvert.Subscribers;
@@ -10,10 +12,10 @@ namespace Culvert.Subscribers;
 /// The narrow seam to the data plane: install, update, remove, counters. What a session's path, MTU, framing and addresses mean for
 /// forwarding is worked out here and nowhere else.
 /// </summary>
-internal sealed class Plane(SessionTable sessions, RouteTable routes, IPathMtu paths)
+internal sealed class Plane(SessionTable sessions, RouteTable routes, IPathMtu paths, Func<Tunnel, DataPolicy> policyOf)
 {
     // The most that a peer may put in front of a packet (with Length, FF 03 and a full protocol field): what our MRU must leave room for.
-    private const int LongestPeerL2tpHeader = 8;
+    private const int UsualPeerL2tpHeader = 8;
     private const int LongestPeerPppHeader = 4;
 
     /// <summary>RFC 1661 section 6.1: an implementation must always be able to receive 1500 octets, whatever its MRU.</summary>
@@ -21,7 +23,11 @@ internal sealed class Plane(SessionTable sessions, RouteTable routes, IPathMtu p
 
     /// <summary>What a peer can send us in one piece, in octets of IP: the MRU to ask for.</summary>
     public int ReceiveMtu(Tunnel tunnel) =>
-        TunnelMtu.For(paths.To(tunnel.Path.Peer.Address), tunnel.Path.Peer.Address.Family, LongestPeerL2tpHeader, LongestPeerPppHeader);
+        TunnelMtu.For(
+            paths.To(tunnel.Path.Peer.Address),
+            tunnel.Path.Peer.Address.Family,
+            tunnel.Settings.Sequencing == SequencingPolicy.Required ? TunnelMtu.LongestL2tpHeader : UsualPeerL2tpHeader,
+            LongestPeerPppHeader);
 
     /// <summary>Lets PPP frames of a session pass to its link. False when the data plane has no room.</summary>
     public bool TryInstall(Subscriber subscriber) => sessions.TryInstall(Describe(subscriber, SessionState.Pending));
@@ -87,16 +93,26 @@ internal sealed class Plane(SessionTable sessions, RouteTable routes, IPathMtu p
         ReceiveLimit = LeastReceiveLimit,
     };
 
+    /// <summary>The number that the next PPP frame must carry; false when the session does not sequence.</summary>
+    public bool TryTakeNs(SessionKey key, out ushort ns) => sessions.TryTakeNs(key, out ns);
+
+    /// <summary>Before an <see cref="Update"/> that lets data be put into order: which number comes next.</summary>
+    public void ExpectNs(Subscriber subscriber, ushort ns) => sessions.ExpectNs(subscriber.Key, ns);
+
+    public SequenceCounters? ReadSequencing(Subscriber subscriber) =>
+        sessions.TryReadSequencing(subscriber.Key, out SequenceCounters counters) ? counters : null;
+
     private int TransmitMtu(Subscriber subscriber)
     {
         UdpPath path = subscriber.Tunnel.Path;
-        int byPath = TunnelMtu.For(paths.To(path.Peer.Address), path.Peer.Address.Family, Framing(subscriber.Link));
+        int byPath = TunnelMtu.For(paths.To(path.Peer.Address), path.Peer.Address.Family, Framing(subscriber));
         return Math.Min(byPath, subscriber.Link.PeerMru);
     }
 
-    private static SessionForwarding Describe(Subscriber subscriber, SessionState state)
+    private SessionForwarding Describe(Subscriber subscriber, SessionState state)
     {
         Session session = subscriber.Session;
+        DataPolicy policy = policyOf(session.Tunnel);
         int mtu = subscriber.Mtu;
         int mss = Math.Min(mtu, subscriber.Link.LocalMru);
         return new SessionForwarding
@@ -107,8 +123,10 @@ internal sealed class Plane(SessionTable sessions, RouteTable routes, IPathMtu p
             PeerSessionId = session.PeerSessionId,
             Path = session.Tunnel.Path,
             State = state,
-            Framing = Framing(subscriber.Link),
-            Policies = subscriber.Role is DialRole ? SessionPolicies.AnySource : SessionPolicies.None,
+            Framing = Framing(subscriber),
+            Policies = (subscriber.Role is DialRole ? SessionPolicies.AnySource : SessionPolicies.None) | OrderPolicy(subscriber),
+            Marking = PlaneMarking.OfSession(session, policy),
+            Reorder = policy.Reorder,
             Mtu = (ushort)mtu,
             ReceiveLimit = Math.Max(subscriber.Link.LocalMru, LeastReceiveLimit),
             MssIPv4 = mtu == 0 ? (ushort)0 : TunnelMtu.MaximumSegmentSize(mss, IpFamily.IPv4),
@@ -117,7 +135,30 @@ internal sealed class Plane(SessionTable sessions, RouteTable routes, IPathMtu p
         };
     }
 
-    private static TransmitFraming Framing(PppLink link) =>
-        (link.TransmitFraming.Acfc ? TransmitFraming.None : TransmitFraming.AddressControl) |
-        (link.TransmitFraming.Pfc ? TransmitFraming.CompressProtocol : TransmitFraming.None);
+    private TransmitFraming Framing(Subscriber subscriber)
+    {
+        PppFraming ppp = subscriber.Link.TransmitFraming;
+        return (ppp.Acfc ? TransmitFraming.None : TransmitFraming.AddressControl) |
+            (ppp.Pfc ? TransmitFraming.CompressProtocol : TransmitFraming.None) |
+            (policyOf(subscriber.Tunnel).LengthField ? TransmitFraming.Length : TransmitFraming.None) |
+            (SendsNs(subscriber) ? TransmitFraming.Sequence : TransmitFraming.None);
+    }
+
+    // RFC 2661 section 5.4: what was agreed holds for good; else the LNS leads and the LAC follows.
+    private static bool SendsNs(Subscriber subscriber) =>
+        subscriber.Session.SequencesData || (subscriber.PeerSequences && subscriber.Session.IsLac);
+
+    private static SessionPolicies OrderPolicy(Subscriber subscriber)
+    {
+        Session session = subscriber.Session;
+        if (session.SequencesData)
+        {
+            return SessionPolicies.OrderSequenced;
+        }
+
+        SessionPolicies follow = session.Tunnel.Settings.Sequencing == SequencingPolicy.Off ? SessionPolicies.None : SessionPolicies.FollowSequencing;
+        return !subscriber.PeerSequences ? follow
+            : session.IsLac ? follow | SessionPolicies.OrderSequenced
+            : SessionPolicies.OrderSequenced;
+    }
 }

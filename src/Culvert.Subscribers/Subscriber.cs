@@ -87,6 +87,12 @@ public sealed class Subscriber
     /// <summary>When data last passed, as far as the activity checks saw.</summary>
     internal Timestamp LastActivity { get; set; }
 
+    /// <summary>The peer's data carries sequence numbers now, although nobody agreed to it (RFC 2661 section 5.4).</summary>
+    internal bool PeerSequences { get; set; }
+
+    /// <summary>It did so once.</summary>
+    internal bool HasSequenced { get; set; }
+
     /// <summary>It was up before: what is granted once for a session's life has been granted.</summary>
     internal bool HasBeenUp { get; set; }
 

@@ -194,6 +194,9 @@ internal sealed class Rig
 
     public List<(byte[] Frame, UdpPath Path)> Sent { get; } = [];
 
+    /// <summary>Beside <see cref="Sent"/>: DSCP and ECN of each outer packet.</summary>
+    public List<byte> TrafficClasses { get; } = [];
+
     public int Room { get; set; } = int.MaxValue;
 
     public Encapsulation Encapsulate(ReadOnlySpan<byte> packet, Timestamp now = default, SessionKey to = default)
@@ -222,7 +225,7 @@ internal sealed class Rig
     {
         private byte[] _lent = [];
 
-        public readonly bool TryAddInPlace(int offset, int length, in UdpPath path)
+        public readonly bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass)
         {
             if (rig.Sent.Count >= rig.Room)
             {
@@ -230,6 +233,7 @@ internal sealed class Rig
             }
 
             rig.Sent.Add((buffer.AsSpan(offset, length).ToArray(), path));
+            rig.TrafficClasses.Add(trafficClass);
             return true;
         }
 
@@ -240,11 +244,12 @@ internal sealed class Rig
             return rig.Sent.Count < rig.Room;
         }
 
-        public readonly void Commit(int length, int frameLength, in UdpPath path)
+        public readonly void Commit(int length, int frameLength, in UdpPath path, byte trafficClass)
         {
             for (int at = 0; at < length; at += frameLength)
             {
                 rig.Sent.Add((_lent.AsSpan(at, Math.Min(frameLength, length - at)).ToArray(), path));
+                rig.TrafficClasses.Add(trafficClass);
             }
         }
     }

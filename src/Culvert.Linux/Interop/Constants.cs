@@ -32,14 +32,18 @@ internal static class Constants
     internal const int MemoryInfo = 55;
     internal const int ReceiveMark = 75;
 
+    internal const int IPv4Tos = 1;
     internal const int IPv4PacketInfo = 8;
     internal const int IPv4MtuDiscover = 10;
     internal const int IPv4ReceiveErrors = 11;
+    internal const int IPv4ReceiveTos = 13;
     internal const int IPv6MtuDiscover = 23;
     internal const int IPv6ReceiveErrors = 25;
     internal const int IPv6Only = 26;
     internal const int IPv6ReceivePacketInfo = 49;
     internal const int IPv6PacketInfo = 50;
+    internal const int IPv6ReceiveTrafficClass = 66;
+    internal const int IPv6TrafficClass = 67;
     internal const int UdpSegment = 103;
     internal const int UdpCoalesce = 104;
 

@@ -51,7 +51,7 @@ internal unsafe ref struct ControlReader
 /// <summary>Puts control messages beside a datagram that is to be sent.</summary>
 internal unsafe ref struct ControlWriter
 {
-    /// <summary>Room for a local address, a mark and a segment size.</summary>
+    /// <summary>Room for a local address (40 octets), a mark, a segment size and a traffic class (24 each).</summary>
     internal const int Capacity = 128;
 
     private readonly byte* _start;
@@ -82,6 +82,15 @@ internal unsafe ref struct ControlWriter
 
     internal void AddSegmentSize(ushort size) =>
         BitConverter.TryWriteBytes(Add(Constants.LevelUdp, Constants.UdpSegment, sizeof(ushort)), size);
+
+    /// <summary>The kernel wants an int for both families, though one octet goes out.</summary>
+    internal void AddTrafficClass(byte trafficClass, IpFamily family)
+    {
+        bool isIPv6 = family == IpFamily.IPv6;
+        Span<byte> data = Add(
+            isIPv6 ? Constants.LevelIPv6 : Constants.LevelIPv4, isIPv6 ? Constants.IPv6TrafficClass : Constants.IPv4Tos, sizeof(int));
+        BitConverter.TryWriteBytes(data, (int)trafficClass);
+    }
 
     private Span<byte> Add(int level, int type, int size)
     {

@@ -11,6 +11,8 @@ internal sealed record TunnelRow(
 
 /// <param name="Id">Local Tunnel ID, a slash, local Session ID.</param>
 /// <param name="RxOctets">Octets of IP from the peer; Tx is towards it.</param>
+/// <param name="SequenceLost">Of sequenced data (RFC 2661 section 5.4), all 0 for a session without: numbers that never came in time.</param>
+/// <param name="SequenceReordered">Frames that waited for an earlier one.</param>
 internal sealed record SessionRow(
     string Id,
     string PeerId,
@@ -32,7 +34,11 @@ internal sealed record SessionRow(
     long RxOctets,
     long TxPackets,
     long TxOctets,
-    long Dropped);
+    long Dropped,
+    long SequenceLost,
+    long SequenceLate,
+    long SequenceDuplicates,
+    long SequenceReordered);
 
 internal sealed record PoolRow(string Name, string Prefix, string Gateway, int InUse, int Capacity, long Exhausted);
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Culvert.Core;
 using Culvert.L2tp;
 using Culvert.Subscribers.Policy;
@@ -97,13 +98,13 @@ internal sealed class OutgoingCalls
         }
     }
 
-    public bool TryTransmit(Span<byte> buffer, Timestamp now, out int length, out UdpPath path)
+    /// <summary>The next frame for an LNS. Closes the lines that were hung up and have nothing left to say.</summary>
+    public bool TryTakeFrame(Span<byte> buffer, Timestamp now, [NotNullWhen(true)] out OutgoingLine? line, out int length)
     {
-        while (_toTransmit.TryPeek(out OutgoingLine? line))
+        while (_toTransmit.TryPeek(out line))
         {
-            if (line.TryTransmit(buffer, out length))
+            if (line.TryTakeFrame(buffer, out length))
             {
-                path = line.Session.Tunnel.Path;
                 return true;
             }
 
@@ -112,7 +113,6 @@ internal sealed class OutgoingCalls
         }
 
         length = 0;
-        path = default;
         return false;
     }
 }

@@ -97,10 +97,11 @@ public sealed class OutgoingLine
         }
     }
 
-    internal bool TryTransmit(Span<byte> buffer, out int length)
+    internal bool TryTakeFrame(Span<byte> buffer, out int length)
     {
-        length = 0;
-        return _toSend.TryDequeue(out byte[] frame) && DataFrame.TryWrite(Session, frame, buffer, out length);
+        bool isTaken = _toSend.TryDequeue(out byte[] frame) && frame.AsSpan().TryCopyTo(buffer);
+        length = isTaken ? frame.Length : 0;
+        return isTaken && Session.State == SessionState.Established;
     }
 
     private static string SafeText(string number) => number.Length == 0 ? "no number" : number;

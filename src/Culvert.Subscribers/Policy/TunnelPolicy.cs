@@ -45,6 +45,9 @@ public abstract record TunnelPolicy
     /// <summary>Whether data messages carry sequence numbers.</summary>
     public SequencingPolicy Sequencing { get; init; }
 
+    /// <summary>How data messages are written, marked and put into order.</summary>
+    public DataPolicy Data { get; init; } = DataPolicy.Default;
+
     public RestartDetection OnRestart { get; init; }
 
     public PathChange OnPathChange { get; init; }

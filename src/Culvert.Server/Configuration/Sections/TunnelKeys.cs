@@ -34,6 +34,7 @@ internal static class TunnelKeys
                 ("off", SequencingPolicy.Off),
                 ("on-request", SequencingPolicy.OnRequest),
                 ("required", SequencingPolicy.Required)),
+            Data = DataKeys.Read(map),
             OnRestart = map.Choice(
                 "on-restart",
                 policy.OnRestart,
