@@ -2,6 +2,7 @@ using System.Collections;
 using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using Culvert.Core;
+using Culvert.Subscribers.Policy;
 
 namespace Culvert.Server.Configuration;
 
@@ -18,7 +19,15 @@ internal static class SettingChanges
         {
             object? old = property.GetValue(before);
             object? now = property.GetValue(after);
-            if (!AreSame(old, now))
+            if (old is DataPolicy oldData && now is DataPolicy nowData)
+            {
+                changes.AddRange(Of(oldData, nowData));
+            }
+            else if (old is OutgoingCallPolicy oldCalls && now is OutgoingCallPolicy nowCalls)
+            {
+                changes.AddRange(Of(oldCalls, nowCalls).Select(c => $"outgoing-calls {c}"));
+            }
+            else if (!AreSame(old, now))
             {
                 string name = NodeNames.Kebab(property.Name);
                 changes.Add(IsSecret(property) ? $"{name} changed" : $"{name} {Text(old)} becomes {Text(now)}");
