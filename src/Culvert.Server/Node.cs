@@ -227,7 +227,7 @@ public sealed class Node : IAsyncDisposable
     {
         switch (e.Kind)
         {
-            case NodeEventKind.SessionUp:
+            case NodeEventKind.SessionUp or NodeEventKind.RoutesReturned:
                 _lnsInterface?.AddRoutes(e.Subscriber!);
                 break;
             case NodeEventKind.SessionDown when e.Subscriber!.Routes.Count > 0 || !e.Subscriber.PeerAddress.IsNone:

@@ -27,6 +27,31 @@ public sealed partial class AccessNode
         HandleL2tpEvents(now);
     }
 
+    /// <summary>
+    /// LNS role: asks the LAC at the other end of a tunnel to dial (RFC 2661 section 5.2.2); whoever answers is served as a user of the
+    /// tunnel's profile. False, with the reason, when the call cannot be asked for.
+    /// </summary>
+    public bool TryPlaceCall(Tunnel tunnel, OutgoingCall call, Timestamp now, out Subscriber? subscriber, out string problem)
+    {
+        subscriber = null;
+        if (!tunnel.TryPlaceOutgoingCall(call, now, out Session? session))
+        {
+            problem = "the tunnel has ended, or no session is free";
+            return false;
+        }
+
+        problem = session.Ended?.Message ?? "";
+        subscriber = session.Ended is null ? _lns.Serve(session, now) : null;
+        if (subscriber is null && session.Ended is null)
+        {
+            problem = "no profile is configured for sessions of this tunnel, or the session table is full";
+            session.Close(Disconnects.SessionClosed(problem), now);
+        }
+
+        HandleL2tpEvents(now);
+        return subscriber is not null;
+    }
+
     /// <summary>The answer to <see cref="NodeEventKind.DialResolve"/>: where to try, in order; <paramref name="problem"/> says why there is nothing.</summary>
     public void ResolveDial(Dial dial, IReadOnlyList<PeerEndpoint> candidates, string problem, Timestamp now)
     {
