@@ -19,10 +19,10 @@ internal sealed class Reorderer(int frames)
     private SequenceWindow? _releasing;
     private int _lent = None;
 
-    // A message for which there is no room: it goes after all that its session holds, at once.
-    private byte[] _last = [];
-    private HeldFrame _lastFacts;
-    private bool _hasLast;
+    // A message for which there is no room goes on at once, after all that its session holds and that comes before it.
+    private byte[] _extra = [];
+    private HeldFrame _extraFacts;
+    private bool _hasExtra;
 
     /// <summary>When the next message has waited long enough.</summary>
     public Timestamp NextDeadline => _releasing is null ? _deadlines.Next : Timestamp.Zero;
@@ -70,7 +70,7 @@ internal sealed class Reorderer(int frames)
             return SequenceVerdict.Deliver;
         }
 
-        KeepAsLast(window, datagram, facts);
+        KeepExtra(window, datagram, facts);
         return SequenceVerdict.Held;
     }
 
@@ -114,40 +114,42 @@ internal sealed class Reorderer(int frames)
 
     private bool TryRelease(SequenceWindow window, out Span<byte> datagram, out HeldFrame facts)
     {
-        if (window.Count > 0 && (_hasLast || _held[window.First].Ns == window.Expected))
+        if (_hasExtra && (window.Count == 0 || window.Ahead(_held[window.First].Ns) > window.Ahead(_extraFacts.Ns)))
+        {
+            _hasExtra = false;
+            facts = _extraFacts;
+            datagram = _extra.AsSpan(0, facts.Length);
+            window.Deliver(facts.Ns, waited: false);
+            return true;
+        }
+
+        if (window.Count > 0 && (_hasExtra || _held[window.First].Ns == window.Expected))
         {
             _lent = window.First;
             facts = _held[_lent];
+            datagram = _held.Octets(_lent)[..facts.Length];
             window.First = facts.Next;
             window.Last = facts.Next == None ? None : window.Last;
             window.Count--;
             window.Deliver(facts.Ns, waited: true);
-            datagram = _held.Octets(_lent)[..facts.Length];
             return true;
         }
 
-        facts = _lastFacts;
-        datagram = _last.AsSpan(0, _hasLast ? facts.Length : 0);
-        bool isLast = _hasLast;
-        if (isLast)
-        {
-            _hasLast = false;
-            window.Deliver(facts.Ns, waited: false);
-        }
-
-        return isLast;
+        facts = default;
+        datagram = default;
+        return false;
     }
 
-    private void KeepAsLast(SequenceWindow window, ReadOnlySpan<byte> datagram, in HeldFrame facts)
+    private void KeepExtra(SequenceWindow window, ReadOnlySpan<byte> datagram, in HeldFrame facts)
     {
-        if (_last.Length == 0)
+        if (_extra.Length == 0)
         {
-            _last = new byte[LargestDatagram];
+            _extra = new byte[LargestDatagram];
         }
 
-        datagram.CopyTo(_last);
-        _lastFacts = facts;
-        _hasLast = true;
+        datagram.CopyTo(_extra);
+        _extraFacts = facts;
+        _hasExtra = true;
         _releasing = window;
     }
 

@@ -236,10 +236,9 @@ public sealed partial class AccessNode
 
     private bool TryTransmitForLines(Span<byte> buffer, Timestamp now, out int length, out UdpPath path, out byte trafficClass)
     {
-        if (_outgoing.TryTakeFrame(buffer[TunnelMtu.LongestL2tpHeader..], now, out OutgoingLine? line, out int frameLength))
+        if (_outgoing.TryTransmit(buffer, now, out length, out path, out trafficClass))
         {
-            path = line.Session.Tunnel.Path;
-            return TryWriteHeader(line.Session, line.Key, buffer, frameLength, out length, out trafficClass);
+            return true;
         }
 
         // A line that was hung up may have closed its session just now.

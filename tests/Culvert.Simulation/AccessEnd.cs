@@ -61,7 +61,7 @@ public sealed class AccessEnd : SimulatedEnd
     /// <summary>Answers a dial's question for addresses.</summary>
     public Func<Dial, IReadOnlyList<PeerEndpoint>> Resolve { get; set; }
 
-    public override Timestamp NextDeadline => Access.NextDeadline;
+    public override Timestamp NextDeadline => Timestamp.Min(Access.NextDeadline, Forwarder.NextDeadline);
 
     public override IEnumerable<Tunnel> Tunnels => Access.Tunnels;
 
@@ -87,12 +87,34 @@ public sealed class AccessEnd : SimulatedEnd
 
     public override void Receive(in UdpPath path, Span<byte> datagram, Timestamp now)
     {
-        Verdict verdict = Forwarder.Decapsulate(datagram, path);
+        Verdict verdict = Forwarder.Decapsulate(datagram, path, trafficClass: 0, now);
+        if (verdict.Kind == VerdictKind.Control)
+        {
+            Access.ReceiveControl(path, datagram, now);
+            return;
+        }
+
+        Follow(verdict, datagram, now);
+        TakeHeld(now);
+    }
+
+    private void TakeHeld(Timestamp now)
+    {
+        while (Forwarder.TryTakeHeld(now, out Span<byte> datagram, out Verdict verdict))
+        {
+            Follow(verdict, datagram, now);
+        }
+    }
+
+    private void Follow(in Verdict verdict, Span<byte> datagram, Timestamp now)
+    {
+        if (verdict.SequencingChanged)
+        {
+            Access.OnSequencingChanged(verdict.Session, verdict.HasSequence, verdict.Ns);
+        }
+
         switch (verdict.Kind)
         {
-            case VerdictKind.Control:
-                Access.ReceiveControl(path, datagram, now);
-                break;
             case VerdictKind.PppControl:
                 EarlyFrames += IsEarly(verdict.Session) ? 1 : 0;
                 Access.ReceivePpp(verdict.Session, datagram.Slice(verdict.Offset, verdict.Length), now);
@@ -103,7 +125,11 @@ public sealed class AccessEnd : SimulatedEnd
         }
     }
 
-    public override void Advance(Timestamp now) => Access.Advance(now);
+    public override void Advance(Timestamp now)
+    {
+        TakeHeld(now);
+        Access.Advance(now);
+    }
 
     public override bool TryTransmit(Span<byte> buffer, Timestamp now, out int length, out UdpPath path) =>
         Access.TryTransmit(buffer, now, out length, out path);

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using Culvert.Core;
 using Culvert.L2tp;
 using Culvert.Subscribers.Policy;
@@ -98,13 +97,13 @@ internal sealed class OutgoingCalls
         }
     }
 
-    /// <summary>The next frame for an LNS. Closes the lines that were hung up and have nothing left to say.</summary>
-    public bool TryTakeFrame(Span<byte> buffer, Timestamp now, [NotNullWhen(true)] out OutgoingLine? line, out int length)
+    public bool TryTransmit(Span<byte> buffer, Timestamp now, out int length, out UdpPath path, out byte trafficClass)
     {
-        while (_toTransmit.TryPeek(out line))
+        while (_toTransmit.TryPeek(out OutgoingLine? line))
         {
-            if (line.TryTakeFrame(buffer, out length))
+            if (line.TryTransmit(_node.Plane, buffer, out length, out trafficClass))
             {
+                path = line.Session.Tunnel.Path;
                 return true;
             }
 
@@ -113,6 +112,8 @@ internal sealed class OutgoingCalls
         }
 
         length = 0;
+        path = default;
+        trafficClass = 0;
         return false;
     }
 }

@@ -8,7 +8,7 @@ using SessionState = Culvert.L2tp.SessionState;
 namespace Culvert.Subscribers.Outgoing;
 
 /// <summary>A call that this node places for an LNS: what its handler answers, and the frames that go to the LNS.</summary>
-public sealed class OutgoingLine
+public sealed class OutgoingLine : ISequencedSession
 {
     /// <summary>Frames waiting for their turn; a handler is told no, and the link's own retransmission makes up for it.</summary>
     private const int MostFrames = 16;
@@ -44,6 +44,10 @@ public sealed class OutgoingLine
     internal IOutgoingCallHandler Handler { get; }
 
     internal bool IsQueued { get; set; }
+
+    bool ISequencedSession.PeerSequences { get; set; }
+
+    bool ISequencedSession.HasSequenced { get; set; }
 
     internal string? HangUpReason { get; private set; }
 
@@ -97,11 +101,12 @@ public sealed class OutgoingLine
         }
     }
 
-    internal bool TryTakeFrame(Span<byte> buffer, out int length)
+    internal bool TryTransmit(Plane plane, Span<byte> buffer, out int length, out byte trafficClass)
     {
-        bool isTaken = _toSend.TryDequeue(out byte[] frame) && frame.AsSpan().TryCopyTo(buffer);
-        length = isTaken ? frame.Length : 0;
-        return isTaken && Session.State == SessionState.Established;
+        length = 0;
+        trafficClass = 0;
+        return _toSend.TryDequeue(out byte[] frame) && Session.State == SessionState.Established
+            && DataFrame.TryWrite(plane, Session, frame, buffer, out length, out trafficClass);
     }
 
     private static string SafeText(string number) => number.Length == 0 ? "no number" : number;
