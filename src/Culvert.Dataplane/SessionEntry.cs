@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Culvert.Core;
@@ -14,11 +15,13 @@ internal struct SessionEntry
 {
     public const int Size = 64;
 
+    private const int ContentsOffset = 8;
+
     [FieldOffset(0)]
     public uint Key;
     [FieldOffset(4)]
     public uint Version;
-    [FieldOffset(8)]
+    [FieldOffset(ContentsOffset)]
     public ulong PeerHigh;
     [FieldOffset(16)]
     public ulong PeerLow;
@@ -90,6 +93,19 @@ internal struct SessionEntry
             ReceiveLimit = session.ReceiveLimit,
             Header = FrameHeader.Build(session),
         };
+    }
+
+    /// <summary>
+    /// Takes over everything but <see cref="Version"/>. An assignment of the whole would not do: it writes the version as well, and the
+    /// compiler is free to copy the source's version (even: "not being written") first and the intended one last, so that for a
+    /// moment readers would trust half a session.
+    /// </summary>
+    public void TakeContents(in SessionEntry value)
+    {
+        Key = value.Key;
+        ref byte to = ref Unsafe.As<ulong, byte>(ref PeerHigh);
+        ref byte from = ref Unsafe.As<ulong, byte>(ref Unsafe.AsRef(in value.PeerHigh));
+        Unsafe.CopyBlockUnaligned(ref to, ref from, Size - ContentsOffset);
     }
 
     public readonly bool IsFrom(in UdpPath path)

@@ -159,9 +159,26 @@ public sealed class SessionTable : ISessionIds
     /// <summary>The sum over all shards, from any thread, without stopping traffic. False for an unknown session.</summary>
     public bool TryReadCounters(SessionKey key, out SessionCounters counters)
     {
-        bool found = TryRead(key.Value, out SessionEntry entry, out _);
-        counters = found ? _rows.ReadCounters(entry.Row) : default;
-        return found;
+        for (int attempt = 0; attempt < ReadAttempts; attempt++)
+        {
+            if (!TryRead(key.Value, out SessionEntry entry, out DropReason reason))
+            {
+                counters = default;
+                return false;
+            }
+
+            counters = _rows.ReadCounters(entry.Row);
+            Volatile.ReadBarrier();
+
+            // The row may have passed on to another session meanwhile.
+            if (TryRead(key.Value, out SessionEntry again, out reason) && again.Row == entry.Row)
+            {
+                return true;
+            }
+        }
+
+        counters = default;
+        return false;
     }
 
     /// <summary>Copies an entry whole. False with <see cref="DropReason.UnknownSession"/> or <see cref="DropReason.Busy"/>.</summary>
@@ -186,8 +203,7 @@ public sealed class SessionTable : ISessionIds
             Volatile.ReadBarrier();
             bool isCurrent = Volatile.Read(ref entry.Version) == copy.Version && Volatile.Read(ref _slots) == slots;
 
-            // Versions have 16 bits and come round; entry and path both know the peer, so they can vouch for each other.
-            if (isCurrent && copy.IsFrom(path))
+            if (isCurrent)
             {
                 return true;
             }
@@ -356,7 +372,7 @@ public sealed class SessionTable : ISessionIds
         }
     }
 
-    private static void Write(ref SessionEntry entry, SessionEntry value)
+    private static void Write(ref SessionEntry entry, in SessionEntry value)
     {
         Open(ref entry);
         Fill(ref entry, value);
@@ -368,12 +384,10 @@ public sealed class SessionTable : ISessionIds
         Volatile.WriteBarrier();
     }
 
-    private static void Fill(ref SessionEntry entry, SessionEntry value)
+    private static void Fill(ref SessionEntry entry, in SessionEntry value)
     {
-        uint version = entry.Version;
-        value.Version = version;
-        entry = value;
-        Volatile.Write(ref entry.Version, version + 1);
+        entry.TakeContents(value);
+        Volatile.Write(ref entry.Version, entry.Version + 1);
     }
 
     private bool TryGrow()

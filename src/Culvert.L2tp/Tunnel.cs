@@ -203,6 +203,10 @@ public sealed partial class Tunnel
         return PeerFramingCapabilities & (~PeerFramingCapabilities + 1);
     }
 
+    /// <summary>The notices that were given about this tunnel.</summary>
+    public IEnumerable<L2tpNotice> NoticesGiven =>
+        Enum.GetValues<L2tpNotice>().Where(n => n != L2tpNotice.None && (_noticesGiven & (1u << (int)n)) != 0);
+
     internal void Notice(L2tpNotice notice)
     {
         uint bit = 1u << (int)notice;

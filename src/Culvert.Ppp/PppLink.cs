@@ -65,6 +65,9 @@ public sealed partial class PppLink
     /// <summary>How this end shows who it is; null: not at all.</summary>
     public AuthenticationMethod? LocalMethod => _authentication.LocalMethod;
 
+    /// <summary>What waits for <see cref="Decide(AuthenticationRequest, AuthenticationVerdict, Timestamp)"/>; null when nothing does.</summary>
+    public AuthenticationRequest? PendingRequest => _authentication.Request;
+
     /// <summary>What the peer last said that it is (RFC 1570 section 2.1), printable; empty when it said nothing.</summary>
     public string PeerIdentification { get; private set; } = "";
 

@@ -126,7 +126,14 @@ public sealed class Node : IAsyncDisposable
         }
 
         // What needs a restart keeps its running value, so that the next reload compares with what is in force.
-        _configuration = next with { Listen = before.Listen, Interface = before.Interface, Api = before.Api, Forwarding = before.Forwarding };
+        _configuration = next with
+        {
+            Listen = before.Listen,
+            Interface = before.Interface,
+            Api = before.Api,
+            Forwarding = before.Forwarding,
+            Settings = next.Settings with { Limits = before.Settings.Limits },
+        };
         return changes;
     }
 
@@ -270,7 +277,7 @@ public sealed class Node : IAsyncDisposable
     {
         switch (e.Kind)
         {
-            case NodeEventKind.SessionUp:
+            case NodeEventKind.SessionUp or NodeEventKind.RoutesReturned:
                 _lnsInterface?.AddRoutes(e.Subscriber!);
                 break;
             case NodeEventKind.SessionDown when e.Subscriber!.Routes.Count > 0 || !e.Subscriber.PeerAddress.IsNone:

@@ -11,6 +11,7 @@ internal static class NodeCounters
     {
         yield return new CounterRow("tunnels", shard.Access.Tunnels.Count());
         yield return new CounterRow("sessions", shard.Access.SessionCount);
+        yield return new CounterRow("authentications-in-flight", shard.Access.AuthenticationsInFlight);
         foreach (L2tpCounter counter in Enum.GetValues<L2tpCounter>())
         {
             yield return new CounterRow($"l2tp-{NodeNames.Kebab(counter.ToString())}", shard.Access.L2tpCounters[counter]);

@@ -18,7 +18,7 @@ internal sealed partial class NodeLog(ILogger logger)
             case NodeEventKind.TunnelDown:
                 TunnelDown(e.Tunnel!.LocalTunnelId, e.Tunnel.Path.Peer, e.Tunnel.PeerHostName, e.Text);
                 break;
-            case NodeEventKind.SessionUp or NodeEventKind.DialUp or NodeEventKind.DialMtuChanged:
+            case NodeEventKind.SessionUp or NodeEventKind.DialUp or NodeEventKind.DialMtuChanged or NodeEventKind.RoutesReturned:
                 SessionUp(e.Subscriber!.Key, e.Subscriber.Tunnel.Path.Peer, e.Subscriber.UserName, e.Text);
                 break;
             case NodeEventKind.SessionDown:
@@ -44,8 +44,14 @@ internal sealed partial class NodeLog(ILogger logger)
             case NodeEventKind.Detail when e.Subscriber is { } subscriber:
                 SessionDetail(subscriber.Key, subscriber.Tunnel.Path.Peer, subscriber.UserName, e.Text);
                 break;
+            case NodeEventKind.Detail when e.Dial is { } dial:
+                Detail(dial.Settings.Name, e.Text);
+                break;
             case NodeEventKind.Detail:
-                Detail(e.Dial?.Settings.Name ?? "", e.Text);
+                TunnelDetail(e.Tunnel!.LocalTunnelId, e.Tunnel.Path.Peer, e.Text);
+                break;
+            case NodeEventKind.CallConnected or NodeEventKind.CallEnded:
+                Information(e.Text);
                 break;
             case NodeEventKind.DialFailed:
                 DialFailed(e.Dial!.Settings.Name, e.Text);
@@ -76,6 +82,9 @@ internal sealed partial class NodeLog(ILogger logger)
 
     [LoggerMessage(EventId = 8, Level = LogLevel.Debug, Message = "dial {dial}: {text}")]
     private partial void Detail(string dial, string text);
+
+    [LoggerMessage(EventId = 13, Level = LogLevel.Debug, Message = "tunnel {tunnel} peer {peer}: {text}")]
+    private partial void TunnelDetail(ushort tunnel, PeerEndpoint peer, string text);
 
     [LoggerMessage(EventId = 9, Level = LogLevel.Warning, Message = "dial {dial} failed: {text}")]
     private partial void DialFailed(string dial, string text);

@@ -2,6 +2,9 @@ using Culvert.Core;
 using Culvert.Dataplane;
 using Culvert.L2tp;
 using Culvert.Ppp;
+using Culvert.Ppp.Authentication;
+using Culvert.Subscribers.Outgoing;
+using Culvert.Subscribers.Policy;
 
 namespace Culvert.Subscribers;
 
@@ -70,15 +73,54 @@ public sealed partial class AccessNode
             case L2tpEventKind.CallOffered:
                 _lns.OnCallOffered(e.Session!, now);
                 break;
-            case L2tpEventKind.SessionEstablished when e.Session!.Owner is Subscriber subscriber:
-                OnSessionEstablished(subscriber, now);
+            case L2tpEventKind.OutgoingCallRequested:
+                _outgoing.OnRequested(e.Session!, PolicyOf(e.Tunnel)?.OutgoingCalls ?? new OutgoingCallPolicy(), now);
                 break;
-            case L2tpEventKind.SessionClosed when e.Session!.Owner is Subscriber subscriber:
-                OnSessionClosed(subscriber, e.Disconnect?.ToString() ?? "closed", now);
+            case L2tpEventKind.SessionEstablished:
+                OnSessionEstablished(e.Session!, now);
+                break;
+            case L2tpEventKind.SessionClosed:
+                OnSessionClosed(e.Session!, e.Disconnect?.ToString() ?? "closed", now);
+                break;
+            case L2tpEventKind.LinkInfoChanged:
+                TellOfLine(e);
+                if (e.Session!.Owner is OutgoingLine line)
+                {
+                    line.Handler.OnLinkInfo(line, e.Session.Accm!, now);
+                }
+
                 break;
             case L2tpEventKind.Notice:
                 Tell(NodeEventKind.Notice, NoticeText.Of(e.Notice), null, null, e.Tunnel);
                 break;
+            default:
+                TellOfLine(e);
+                break;
+        }
+    }
+
+    /// <summary>What a peer tells about the line of a call: kept on the session, and of interest when something does not work.</summary>
+    private void TellOfLine(in L2tpEvent e)
+    {
+        string text = LineText.Of(e);
+        if (e.Session?.Owner is Subscriber subscriber)
+        {
+            Tell(NodeEventKind.Detail, text, subscriber);
+        }
+        else
+        {
+            Tell(NodeEventKind.Detail, e.Session is null ? text : $"{e.Session}: {text}", null, null, e.Tunnel);
+        }
+    }
+
+    /// <summary>Goes on with a user that <see cref="HoldAuthentication"/> took away. Nothing happens when its request is not the one that waits.</summary>
+    public void Judge(Subscriber subscriber, AuthenticationRequest request, Timestamp now)
+    {
+        if (subscriber.Session.Owner == subscriber && subscriber.Link.PendingRequest == request)
+        {
+            subscriber.Role.OnAuthenticationRequested(subscriber, request, now);
+            Settle(subscriber, now);
+            HandleL2tpEvents(now);
         }
     }
 
@@ -87,7 +129,11 @@ public sealed partial class AccessNode
         switch (e.Kind)
         {
             case PppLinkEventKind.AuthenticationRequested:
-                subscriber.Role.OnAuthenticationRequested(subscriber, e.Request!, now);
+                if (HoldAuthentication?.Invoke(subscriber, e.Request!) != true)
+                {
+                    subscriber.Role.OnAuthenticationRequested(subscriber, e.Request!, now);
+                }
+
                 break;
             case PppLinkEventKind.NetworkRequested:
                 subscriber.Role.OnNetworkRequested(subscriber, now);
@@ -113,6 +159,35 @@ public sealed partial class AccessNode
                 subscriber.EndReason ??= e.Text;
                 subscriber.IsLinkClosed = true;
                 break;
+        }
+    }
+
+    private void OnSessionEstablished(Session session, Timestamp now)
+    {
+        if (session.Owner is Subscriber subscriber)
+        {
+            OnSessionEstablished(subscriber, now);
+        }
+        else if (session.Owner is OutgoingLine line)
+        {
+            _outgoing.OnEstablished(line, now);
+        }
+    }
+
+    /// <summary>A session without an owner was refused before it got one, and its CDN says why.</summary>
+    private void OnSessionClosed(Session session, string reason, Timestamp now)
+    {
+        if (session.Owner is Subscriber subscriber)
+        {
+            OnSessionClosed(subscriber, reason, now);
+        }
+        else if (session.Owner is OutgoingLine line)
+        {
+            _outgoing.OnClosed(line, reason, now);
+        }
+        else
+        {
+            Tell(NodeEventKind.Detail, $"{session}: {reason}", null, null, session.Tunnel);
         }
     }
 
@@ -153,6 +228,7 @@ public sealed partial class AccessNode
         subscriber.Role.OnEnded(subscriber, why, now);
         _subscribers.Remove(subscriber);
         subscriber.Session.Owner = null;
+        _gate.Leave(subscriber);
     }
 
     /// <summary>After every call into a link: what it tells, what it wants to send, when it wants to be woken.</summary>
@@ -163,6 +239,7 @@ public sealed partial class AccessNode
             Handle(subscriber, e, now);
         }
 
+        _gate.Note(subscriber);
         if (subscriber.Session.Owner is null)
         {
             return;

@@ -27,6 +27,31 @@ public sealed partial class AccessNode
         HandleL2tpEvents(now);
     }
 
+    /// <summary>
+    /// LNS role: asks the LAC at the other end of a tunnel to dial (RFC 2661 section 5.2.2); whoever answers is served as a user of the
+    /// tunnel's profile. False, with the reason, when the call cannot be asked for.
+    /// </summary>
+    public bool TryPlaceCall(Tunnel tunnel, OutgoingCall call, Timestamp now, out Subscriber? subscriber, out string problem)
+    {
+        subscriber = null;
+        if (!tunnel.TryPlaceOutgoingCall(call, now, out Session? session))
+        {
+            problem = "the tunnel has ended, or no session is free";
+            return false;
+        }
+
+        problem = session.Ended?.Message ?? "";
+        subscriber = session.Ended is null ? _lns.Serve(session, now) : null;
+        if (subscriber is null && session.Ended is null)
+        {
+            problem = "no profile is configured for sessions of this tunnel, or the session table is full";
+            session.Close(Disconnects.SessionClosed(problem), now);
+        }
+
+        HandleL2tpEvents(now);
+        return subscriber is not null;
+    }
+
     /// <summary>The answer to <see cref="NodeEventKind.DialResolve"/>: where to try, in order; <paramref name="problem"/> says why there is nothing.</summary>
     public void ResolveDial(Dial dial, IReadOnlyList<PeerEndpoint> candidates, string problem, Timestamp now)
     {
@@ -111,7 +136,7 @@ public sealed partial class AccessNode
         var lives = new List<LifeStory>();
         if (_l2tp.TryFind(localTunnelId, out Tunnel? tunnel) && tunnel.Ended is null)
         {
-            lives.Add(new LifeStory($"{localTunnelId}", tunnel.ToString(), null, [.. tunnel.History.Lines(now)]));
+            lives.Add(new LifeStory($"{localTunnelId}", tunnel.ToString(), null, [.. tunnel.History.Lines(now)]) { Tunnel = tunnel });
         }
 
         lives.AddRange(_l2tp.EndedTunnels.Where(e => e.LocalTunnelId == localTunnelId).Select(e => Story($"{localTunnelId}", e, now)));
@@ -126,7 +151,15 @@ public sealed partial class AccessNode
         {
             string ppp = $"PPP: {subscriber.Link}";
             lives.Add(new LifeStory(
-                key.ToString(), subscriber.ToString(), null, [.. subscriber.Session.History.Lines(now), ppp, .. SequencingLines(subscriber)]));
+                key.ToString(), subscriber.ToString(), null, [.. subscriber.Session.History.Lines(now), ppp, .. SequencingLines(subscriber)])
+            {
+                Session = subscriber.Session,
+            });
+        }
+
+        if (_outgoing.Lines.FirstOrDefault(l => l.Key == key) is { } line)
+        {
+            lives.Add(new LifeStory(key.ToString(), line.ToString(), null, [.. line.Session.History.Lines(now)]) { Session = line.Session });
         }
 
         lives.AddRange(_l2tp.EndedSessions
@@ -157,7 +190,7 @@ public sealed partial class AccessNode
             id,
             $"{(ended.LocalSessionId == 0 ? "tunnel" : "session")} {id} with {name} at {ended.Peer}",
             $"{(now - ended.EndedAt).TotalSeconds:0.0} s ago, {lived}: {ended.Why}",
-            [.. ended.History.Lines(now)]);
+            [.. ended.History.Lines(now)]) { EndedCall = ended.Call, Cause = ended.Why };
     }
 
     private void Close(Subscriber subscriber, string reason, Timestamp now)

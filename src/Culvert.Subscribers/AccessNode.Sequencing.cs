@@ -1,7 +1,6 @@
 using Culvert.Core;
 using Culvert.Dataplane;
 using Culvert.L2tp;
-using Culvert.L2tp.Wire;
 using Culvert.Subscribers.Policy;
 using SessionState = Culvert.L2tp.SessionState;
 
@@ -19,20 +18,34 @@ public sealed partial class AccessNode
     /// <param name="ns">That number.</param>
     public void OnSequencingChanged(SessionKey key, bool hasSequence, ushort ns)
     {
-        if (!TryFind(key, out Subscriber? subscriber) || subscriber.PeerSequences == hasSequence)
+        if (!_l2tp.TryFind(key.LocalTunnelId, out Tunnel? tunnel) || !tunnel.TryFindSession(key.LocalSessionId, out Session? session)
+            || session.Owner is not ISequencedSession owner || owner.PeerSequences == hasSequence)
         {
             return;
         }
 
-        if (hasSequence && !subscriber.HasSequenced)
+        owner.PeerSequences = hasSequence;
+        if (!owner.HasSequenced)
         {
-            subscriber.HasSequenced = true;
-            Plane.ExpectNs(subscriber, (ushort)(ns + 1));
-            string what = subscriber.Session.IsLac ? "the LNS sends sequence numbers: so do we" : "the LAC sends sequence numbers: they are heeded";
-            Tell(NodeEventKind.Detail, what, subscriber);
+            owner.HasSequenced = true;
+            Plane.ExpectNs(session, (ushort)(ns + 1));
+            string what = session.IsLac ? "the LNS sends sequence numbers: so do we" : "the LAC sends sequence numbers: they are heeded";
+            Tell(NodeEventKind.Detail, what, session.Owner as Subscriber, tunnel: tunnel);
         }
 
-        subscriber.PeerSequences = hasSequence;
+        if (session.Owner is Subscriber subscriber)
+        {
+            UpdateMtu(subscriber);
+        }
+        else
+        {
+            Plane.UpdateLine(session);
+        }
+    }
+
+    // Four octets more or less in front of every packet.
+    private void UpdateMtu(Subscriber subscriber)
+    {
         int mtu = subscriber.Mtu;
         Plane.Update(subscriber);
         if (subscriber.IsUp && subscriber.Mtu != mtu && subscriber.Tunnel.Owner is Dial dial)
@@ -48,9 +61,7 @@ public sealed partial class AccessNode
     public bool TryTransmit(Span<byte> buffer, Timestamp now, out int length, out UdpPath path) =>
         TryTransmit(buffer, now, out length, out path, out _);
 
-    /// <summary>How the data of a tunnel's sessions is to be written.</summary>
-    internal DataPolicy DataPolicyOf(Tunnel tunnel) =>
-        (tunnel.Owner is Dial dial ? dial.Settings.Data : _policy.RuleOf(tunnel)?.Data) ?? DataPolicy.Default;
+    private DataPolicy DataPolicyOf(Tunnel tunnel) => PolicyOf(tunnel)?.Data ?? DataPolicy.Default;
 
     private bool TryTransmitControl(Span<byte> buffer, out int length, out UdpPath path, out byte trafficClass)
     {
@@ -61,31 +72,10 @@ public sealed partial class AccessNode
 
     private bool TryTransmitPpp(Subscriber subscriber, Span<byte> buffer, out int length, out byte trafficClass)
     {
-        Session session = subscriber.Session;
         length = 0;
         trafficClass = 0;
-        if (session.State != SessionState.Established
-            || !subscriber.Link.TryTransmit(buffer[TunnelMtu.LongestL2tpHeader..], out int frameLength))
-        {
-            return false;
-        }
-
-        DataPolicy policy = DataPolicyOf(session.Tunnel);
-        L2tpHeaderFlags flags = policy.LengthField ? L2tpHeaderFlags.Length : L2tpHeaderFlags.None;
-        flags |= IsEcho(buffer.Slice(TunnelMtu.LongestL2tpHeader, frameLength)) ? L2tpHeaderFlags.Priority : L2tpHeaderFlags.None;
-        flags |= Plane.TryTakeNs(subscriber, out ushort ns) ? L2tpHeaderFlags.Sequence : L2tpHeaderFlags.None;
-        L2tpHeader header = L2tpHeader.ForData(session.Tunnel.PeerTunnelId, session.PeerSessionId, frameLength, flags, ns);
-        buffer.Slice(TunnelMtu.LongestL2tpHeader, frameLength).CopyTo(buffer[header.PayloadStart..]);
-        length = header.PayloadStart + frameLength;
-        trafficClass = PlaneMarking.OfSession(session, policy).PppTrafficClass;
-        return header.TryWrite(buffer, out _);
-    }
-
-    // RFC 2661 section 3.1: LCP echoes should not wait behind data, which is what the P bit says. LCP is never compressed.
-    private static bool IsEcho(ReadOnlySpan<byte> frame)
-    {
-        const byte EchoRequest = 9;
-        const byte EchoReply = 10;
-        return frame is [0xFF, 0x03, 0xC0, 0x21, EchoRequest or EchoReply, ..];
+        return subscriber.Session.State == SessionState.Established
+            && subscriber.Link.TryTransmit(buffer[DataFrame.HeaderRoom..], out int frameLength)
+            && DataFrame.TryFinish(Plane, subscriber.Session, buffer, frameLength, out length, out trafficClass);
     }
 }

@@ -3,6 +3,8 @@ using Culvert.Core;
 using Culvert.Dataplane;
 using Culvert.L2tp;
 using Culvert.Ppp;
+using Culvert.Ppp.Authentication;
+using Culvert.Subscribers.Outgoing;
 using Culvert.Subscribers.Policy;
 using Culvert.Subscribers.Pools;
 using SessionState = Culvert.L2tp.SessionState;
@@ -28,6 +30,9 @@ public sealed partial class AccessNode
     private readonly AccessPolicy _policy;
     private readonly LnsRole _lns;
     private readonly DialRole _dials;
+    private readonly OutgoingCalls _outgoing;
+    private readonly PeerTallies _tallies;
+    private readonly AuthenticationGate _gate;
     private readonly SubscriberSet _subscribers = new();
     private readonly Queue<Subscriber> _closing = new();
     private Timestamp _refusalsSince;
@@ -40,26 +45,24 @@ public sealed partial class AccessNode
     /// <param name="routes">Where destination addresses lead.</param>
     /// <param name="paths">What is known of the way to a peer.</param>
     /// <param name="random">Unpredictable in a node, seeded in a simulation.</param>
-    public AccessNode(NodeSettings settings, SessionTable sessions, RouteTable routes, IPathMtu paths, IRandomSource random)
+    /// <param name="handlers">Who places calls for LNSes, besides the loopback.</param>
+    public AccessNode(
+        NodeSettings settings, SessionTable sessions, RouteTable routes, IPathMtu paths, IRandomSource random,
+        params IEnumerable<IOutgoingCallHandler> handlers)
     {
         Random = random;
         _policy = new AccessPolicy(settings, TellRefusal);
         Plane = new Plane(sessions, routes, paths, DataPolicyOf);
         _lns = new LnsRole(this, _policy);
         _dials = new DialRole(this);
-        var limits = EndpointLimits.Default with
-        {
-            MaxTunnels = settings.Limits.Tunnels,
-            MaxSessions = settings.Limits.Sessions,
-            MaxHalfOpenTunnels = settings.Limits.HalfOpenTunnels,
-            MaxHalfOpenTunnelsPerPeer = settings.Limits.HalfOpenTunnelsPerPeer,
-            MaxHalfOpenSessions = settings.Limits.HalfOpenSessions,
-        };
-        _l2tp = new L2tpEndpoint(limits, _policy, sessions, random);
+        _outgoing = new OutgoingCalls(this, handlers.Prepend(new LoopbackHandler(random)));
+        _l2tp = new L2tpEndpoint(EngineSettings.Of(settings.Limits), _policy, sessions, random);
+        _tallies = new PeerTallies(_l2tp.Counters);
+        _gate = new AuthenticationGate(_l2tp, settings.Limits.AuthenticationsInFlight);
     }
 
     public Timestamp NextDeadline =>
-        Timestamp.Min(_l2tp.NextDeadline, Timestamp.Min(_subscribers.NextDeadline, _dials.NextDeadline));
+        Timestamp.Min(Timestamp.Min(_l2tp.NextDeadline, _outgoing.NextDeadline), Timestamp.Min(_subscribers.NextDeadline, _dials.NextDeadline));
 
     /// <summary>Tunnels that have not ended.</summary>
     public IEnumerable<Tunnel> Tunnels => _l2tp.Tunnels.Where(t => t.Ended is null);
@@ -71,7 +74,20 @@ public sealed partial class AccessNode
 
     public IEnumerable<Dial> Dials => _dials.Dials;
 
-    public int SessionCount => _subscribers.Count;
+    /// <summary>Calls that this node places for LNSes.</summary>
+    public IReadOnlyCollection<OutgoingLine> OutgoingLines => _outgoing.Lines;
+
+    /// <summary>All sessions, in either role.</summary>
+    public int SessionCount => _subscribers.Count + _outgoing.Lines.Count;
+
+    /// <summary>Users whose identity is being judged by somebody who takes his time.</summary>
+    public int AuthenticationsInFlight => _gate.InFlight;
+
+    /// <summary>
+    /// Asked before a user is judged: true takes the request away, to be given back through <see cref="Judge"/> once what was waited for
+    /// (an answer from elsewhere) is there. Null: everybody is judged at once.
+    /// </summary>
+    public Func<Subscriber, AuthenticationRequest, bool>? HoldAuthentication { get; set; }
 
     public L2tpCounters L2tpCounters => _l2tp.Counters;
 
@@ -82,12 +98,18 @@ public sealed partial class AccessNode
     public int SessionsWaitingToTransmit => _subscribers.WaitingToTransmit;
 
     /// <summary>The rule under which a tunnel was accepted, or the connection that it was dialled for.</summary>
-    public string RuleName(Tunnel tunnel) => tunnel.Owner is Dial dial ? dial.Settings.Name : _policy.RuleOf(tunnel)?.Name ?? "";
+    public string RuleName(Tunnel tunnel) => PolicyOf(tunnel)?.Name ?? "";
+
+    /// <summary>What was refused to peers, by their address.</summary>
+    public IReadOnlyDictionary<IpAddress, PeerTally> PeerTallies => _tallies.All;
 
     /// <summary>Events that were lost because nobody took the earlier ones.</summary>
     public long EventsLost => _events.Refused;
 
     internal IRandomSource Random { get; }
+
+    /// <summary>The rule or the dialled connection by whose settings a tunnel is run.</summary>
+    internal TunnelPolicy? PolicyOf(Tunnel tunnel) => tunnel.Owner is Dial dial ? dial.Settings : _policy.RuleOf(tunnel);
 
     internal Plane Plane { get; }
 
@@ -96,6 +118,7 @@ public sealed partial class AccessNode
     {
         _now = now;
         _l2tp.Receive(path, datagram, now);
+        _tallies.Note(path.Peer.Address);
         HandleL2tpEvents(now);
     }
 
@@ -104,6 +127,7 @@ public sealed partial class AccessNode
     {
         if (!TryFind(key, out Subscriber? subscriber))
         {
+            ReceiveForLine(key, frame, now);
             return;
         }
 
@@ -132,6 +156,7 @@ public sealed partial class AccessNode
         }
 
         _l2tp.Advance(now);
+        _outgoing.Advance(now);
         HandleL2tpEvents(now);
         _dials.Advance(now);
     }
@@ -166,10 +191,16 @@ public sealed partial class AccessNode
             }
         }
 
-        return false;
+        return TryTransmitForLines(buffer, now, out length, out path, out trafficClass);
     }
 
     public bool TryNextEvent(out NodeEvent e) => _events.TryDequeue(out e);
+
+    internal void TellAuthenticationFailed(Subscriber subscriber, string userName, string text)
+    {
+        _tallies.NoteUserRejected(subscriber.Tunnel.Path.Peer.Address);
+        _ = _events.TryEnqueue(new NodeEvent(NodeEventKind.AuthenticationFailed, text, subscriber.Tunnel, subscriber, null, userName));
+    }
 
     internal void Tell(NodeEventKind kind, string text, Subscriber? subscriber, Dial? dial = null, Tunnel? tunnel = null) =>
         _ = _events.TryEnqueue(new NodeEvent(kind, text, tunnel ?? subscriber?.Tunnel ?? dial?.Tunnel, subscriber, dial));
@@ -191,6 +222,28 @@ public sealed partial class AccessNode
     {
         subscriber.EndReason ??= reason;
         _closing.Enqueue(subscriber);
+    }
+
+    private void ReceiveForLine(SessionKey key, ReadOnlySpan<byte> frame, Timestamp now)
+    {
+        if (_l2tp.TryFind(key.LocalTunnelId, out Tunnel? tunnel) && tunnel.TryFindSession(key.LocalSessionId, out Session? session)
+            && session is { State: SessionState.Established, Owner: OutgoingLine line })
+        {
+            line.Handler.OnFrame(line, frame, now);
+            HandleL2tpEvents(now);
+        }
+    }
+
+    private bool TryTransmitForLines(Span<byte> buffer, Timestamp now, out int length, out UdpPath path, out byte trafficClass)
+    {
+        if (_outgoing.TryTransmit(buffer, now, out length, out path, out trafficClass))
+        {
+            return true;
+        }
+
+        // A line that was hung up may have closed its session just now.
+        HandleL2tpEvents(now);
+        return TryTransmitControl(buffer, out length, out path, out trafficClass);
     }
 
     private bool TryFind(SessionKey key, [NotNullWhen(true)] out Subscriber? subscriber)

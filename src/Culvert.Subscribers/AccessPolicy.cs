@@ -20,6 +20,7 @@ internal sealed class AccessPolicy : IPeerPolicy
     private Dictionary<string, User> _users = [];
     private Dictionary<string, Profile> _profiles = [];
     private Dictionary<string, AddressPool> _pools = [];
+    private HashSet<IpAddress> _fixedAddresses = [];
 
     private readonly Action<PeerEndpoint, string> _onRefused;
 
@@ -41,7 +42,7 @@ internal sealed class AccessPolicy : IPeerPolicy
         Settings = settings;
         _users = settings.Users.ToDictionary(u => u.Name, StringComparer.Ordinal);
         _profiles = settings.Profiles.ToDictionary(p => p.Name, StringComparer.Ordinal);
-        _tunnelSettings = [.. settings.Peers.Select(rule => ToTunnelSettings(settings.NodeName, rule))];
+        _tunnelSettings = [.. settings.Peers.Select(rule => EngineSettings.Of(settings.NodeName, rule))];
         for (int i = 0; i < _tunnelSettings.Length; i++)
         {
             _ruleOf.Add(_tunnelSettings[i], settings.Peers[i]);
@@ -93,6 +94,12 @@ internal sealed class AccessPolicy : IPeerPolicy
         }
 
         _pools = pools;
+        foreach (IpAddress free in _fixedAddresses.Except(settings.Users.Select(u => u.Ipv4).OfType<IpAddress>()))
+        {
+            PoolOf(free)?.Admit(free);
+        }
+
+        _fixedAddresses = [.. settings.Users.Select(u => u.Ipv4).OfType<IpAddress>()];
         foreach (User user in settings.Users)
         {
             if (user.Ipv4 is { } address)
@@ -101,15 +108,4 @@ internal sealed class AccessPolicy : IPeerPolicy
             }
         }
     }
-
-    private static TunnelSettings ToTunnelSettings(string nodeName, PeerRule rule) => new()
-    {
-        HostName = nodeName,
-        Secret = rule.Secret?.Octets,
-        HideAvps = rule.HideAvps,
-        MaxSessions = rule.MaxSessions,
-        Sequencing = rule.Sequencing,
-        EcnCapable = rule.Data.Ecn,
-        Channel = ControlChannelSettings.Default with { HelloInterval = rule.Hello },
-    };
 }

@@ -21,16 +21,6 @@ internal sealed class DialRole(AccessNode node) : ISessionRole
 
     public Dial Start(DialSettings settings, string nodeName)
     {
-        var tunnelSettings = new TunnelSettings
-        {
-            HostName = nodeName,
-            Secret = settings.Secret?.Octets,
-            HideAvps = settings.HideAvps,
-            AcceptIncomingCalls = false,
-            Sequencing = settings.Sequencing,
-            EcnCapable = settings.Data.Ecn,
-            Channel = ControlChannelSettings.Default with { HelloInterval = settings.Hello },
-        };
         int index = _dials.IndexOf(null);
         if (index < 0)
         {
@@ -38,7 +28,7 @@ internal sealed class DialRole(AccessNode node) : ISessionRole
             _dials.Add(null);
         }
 
-        var dial = new Dial(index, settings, tunnelSettings);
+        var dial = new Dial(index, settings, EngineSettings.Of(nodeName, settings));
         _dials[index] = dial;
         Resolve(dial);
         return dial;

@@ -16,6 +16,7 @@ internal sealed class LnsRole(AccessNode node, AccessPolicy policy) : ISessionRo
     private readonly Dictionary<(string Profile, int Mru), PppLinkSettings> _linkSettings = [];
     private readonly Dictionary<string, IpcpPolicy> _ipcpPolicies = new(StringComparer.Ordinal);
     private readonly Dictionary<Subscriber, Profile> _profileOfUser = [];
+    private readonly RoutedNetworks _routed = new();
     private readonly Dictionary<IpAddress, Subscriber> _holderOfFixedAddress = [];
 
     /// <summary>After a reload: sessions from now on are made by the new settings.</summary>
@@ -54,6 +55,20 @@ internal sealed class LnsRole(AccessNode node, AccessPolicy policy) : ISessionRo
         }
     }
 
+    /// <summary>A call that we asked a LAC to place: its user is served like any other. Null when no profile or no room is there.</summary>
+    public Subscriber? Serve(Session session, Timestamp now)
+    {
+        Tunnel tunnel = session.Tunnel;
+        if (policy.FindProfile(policy.RuleOf(tunnel)?.Profile) is not { } profile)
+        {
+            return null;
+        }
+
+        var link = new PppLink(LinkSettings(profile, node.ReceiveMtu(tunnel)), node.Random);
+        Subscriber subscriber = node.AddSubscriber(session, this, link, now);
+        return node.Plane.TryInstall(subscriber) ? subscriber : null;
+    }
+
     public string ProfileName(Subscriber subscriber) => ProfileOf(subscriber)?.Name ?? "";
 
     public TimeSpan IdleTimeout(Subscriber subscriber) => ProfileOf(subscriber)?.IdleTimeout ?? TimeSpan.Zero;
@@ -64,8 +79,8 @@ internal sealed class LnsRole(AccessNode node, AccessPolicy policy) : ISessionRo
         AuthenticationVerdict verdict = request.Check(user?.Password ?? PasswordOfNobody);
         if (!known || !verdict.IsAccepted)
         {
-            node.Tell(NodeEventKind.AuthenticationFailed,
-                $"user '{request.Name}' {(known ? "gave a wrong password" : "is not known")} ({request.Method.DisplayName()})", subscriber);
+            node.TellAuthenticationFailed(
+                subscriber, request.Name, $"user '{request.Name}' {(known ? "gave a wrong password" : "is not known")} ({request.Method.DisplayName()})");
             subscriber.Link.Decide(AuthenticationVerdict.Reject("Access denied"), now);
             return;
         }
@@ -116,18 +131,31 @@ internal sealed class LnsRole(AccessNode node, AccessPolicy policy) : ISessionRo
 
         subscriber.HasBeenUp = true;
         node.Plane.AddRoutes(subscriber);
+        _routed.Add(subscriber);
         node.Tell(
             NodeEventKind.SessionUp,
             $"up with address {subscriber.PeerAddress}, MTU {subscriber.Mtu}, {subscriber.Link.PeerMethod?.DisplayName() ?? "no authentication"}",
             subscriber);
     }
 
-    public void OnNetworkDown(Subscriber subscriber, Timestamp now) => node.Plane.RemoveRoutes(subscriber);
+    public void OnNetworkDown(Subscriber subscriber, Timestamp now)
+    {
+        node.Plane.RemoveRoutes(subscriber);
+        foreach ((IpPrefix prefix, Subscriber heir) in _routed.Remove(subscriber))
+        {
+            node.Plane.MoveRoute(prefix, heir);
+        }
+    }
 
     public void OnEnded(Subscriber subscriber, string reason, Timestamp now)
     {
         GiveBack(subscriber);
         _profileOfUser.Remove(subscriber);
+        foreach (Subscriber holder in subscriber.Routes.Select(_routed.HolderOf).OfType<Subscriber>().Distinct())
+        {
+            // The node has just taken this session's networks off the interface.
+            node.Tell(NodeEventKind.RoutesReturned, $"has the networks of its user again: {string.Join(", ", holder.Routes)}", holder);
+        }
     }
 
     private Profile? ProfileOf(Subscriber subscriber) =>

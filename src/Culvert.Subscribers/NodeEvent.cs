@@ -18,7 +18,16 @@ public enum NodeEventKind : byte
     /// <summary>Every session ends with this, whether it was up or not; <see cref="NodeEvent.Text"/> is the reason.</summary>
     SessionDown,
 
-    /// <summary>Somebody could not prove who they are.</summary>
+    /// <summary>Networks are routed to this session again: the newer one that had them has ended.</summary>
+    RoutesReturned,
+
+    /// <summary>A call that an LNS asked us to place is connected.</summary>
+    CallConnected,
+
+    /// <summary>A call that an LNS asked us to place is over, whether it was connected or not.</summary>
+    CallEnded,
+
+    /// <summary>Somebody could not prove who they are; <see cref="NodeEvent.UserName"/> is the name that was claimed.</summary>
     AuthenticationFailed,
 
     /// <summary>Worth a line in the log; nothing has ended.</summary>
@@ -44,5 +53,6 @@ public enum NodeEventKind : byte
 }
 
 /// <summary>Something for the node to log or to do in the operating system.</summary>
+/// <param name="UserName">AuthenticationFailed only.</param>
 public readonly record struct NodeEvent(
-    NodeEventKind Kind, string Text, Tunnel? Tunnel = null, Subscriber? Subscriber = null, Dial? Dial = null);
+    NodeEventKind Kind, string Text, Tunnel? Tunnel = null, Subscriber? Subscriber = null, Dial? Dial = null, string? UserName = null);

@@ -62,18 +62,51 @@ internal sealed class Plane(SessionTable sessions, RouteTable routes, IPathMtu p
         }
     }
 
+    /// <summary>Leads one network to the subscriber, whoever had it.</summary>
+    public void MoveRoute(in IpPrefix prefix, Subscriber subscriber)
+    {
+        _ = routes.Remove(prefix);
+        _ = routes.TryAdd(prefix, subscriber.Key);
+    }
+
     public void RemoveRoutes(Subscriber subscriber) => routes.RemoveAll(subscriber.Key);
 
     public bool TryReadCounters(Subscriber subscriber, out SessionCounters counters) => sessions.TryReadCounters(subscriber.Key, out counters);
 
     /// <summary>The number that the next PPP frame must carry; false when the session does not sequence.</summary>
-    public bool TryTakeNs(Subscriber subscriber, out ushort ns) => sessions.TryTakeNs(subscriber.Key, out ns);
+    public bool TryTakeNs(Session session, out ushort ns) => sessions.TryTakeNs(KeyOf(session), out ns);
 
-    /// <summary>Before an <see cref="Update"/> that lets data be put into order: which number comes next.</summary>
-    public void ExpectNs(Subscriber subscriber, ushort ns) => sessions.ExpectNs(subscriber.Key, ns);
+    /// <summary>Before an update that lets data be put into order: which number comes next.</summary>
+    public void ExpectNs(Session session, ushort ns) => sessions.ExpectNs(KeyOf(session), ns);
+
+    /// <summary>How the data of a tunnel's sessions is to be written.</summary>
+    public DataPolicy PolicyOf(Tunnel tunnel) => policyOf(tunnel);
 
     public SequenceCounters? ReadSequencing(Subscriber subscriber) =>
         sessions.TryReadSequencing(subscriber.Key, out SequenceCounters counters) ? counters : null;
+
+    /// <summary>Lets PPP frames of a call that we placed for an LNS pass to its handler; IP does not. False when there is no room.</summary>
+    public bool TryInstallLine(Session session) => sessions.TryInstall(DescribeLine(session));
+
+    /// <summary>The peer's session ID or path is known now.</summary>
+    public void UpdateLine(Session session) => _ = sessions.TryUpdate(DescribeLine(session));
+
+    public void RemoveLine(SessionKey key) => _ = sessions.Remove(key, out _);
+
+    private SessionForwarding DescribeLine(Session session) => new()
+    {
+        LocalTunnelId = session.Tunnel.LocalTunnelId,
+        LocalSessionId = session.LocalSessionId,
+        PeerTunnelId = session.Tunnel.PeerTunnelId,
+        PeerSessionId = session.PeerSessionId,
+        Path = session.Tunnel.Path,
+        State = SessionState.Pending,
+        Framing = TransmitFraming.AddressControl | HeaderFields(session),
+        Policies = OrderPolicy(session),
+        Marking = PlaneMarking.OfSession(session, policyOf(session.Tunnel)),
+        Reorder = policyOf(session.Tunnel).Reorder,
+        ReceiveLimit = LeastReceiveLimit,
+    };
 
     private int TransmitMtu(Subscriber subscriber)
     {
@@ -97,7 +130,7 @@ internal sealed class Plane(SessionTable sessions, RouteTable routes, IPathMtu p
             Path = session.Tunnel.Path,
             State = state,
             Framing = Framing(subscriber),
-            Policies = (subscriber.Role is DialRole ? SessionPolicies.AnySource : SessionPolicies.None) | OrderPolicy(subscriber),
+            Policies = (subscriber.Role is DialRole ? SessionPolicies.AnySource : SessionPolicies.None) | OrderPolicy(session),
             Marking = PlaneMarking.OfSession(session, policy),
             Reorder = policy.Reorder,
             Mtu = (ushort)mtu,
@@ -113,25 +146,30 @@ internal sealed class Plane(SessionTable sessions, RouteTable routes, IPathMtu p
         PppFraming ppp = subscriber.Link.TransmitFraming;
         return (ppp.Acfc ? TransmitFraming.None : TransmitFraming.AddressControl) |
             (ppp.Pfc ? TransmitFraming.CompressProtocol : TransmitFraming.None) |
-            (policyOf(subscriber.Tunnel).LengthField ? TransmitFraming.Length : TransmitFraming.None) |
-            (SendsNs(subscriber) ? TransmitFraming.Sequence : TransmitFraming.None);
+            HeaderFields(subscriber.Session);
     }
 
-    // RFC 2661 section 5.4: what was agreed holds for good; else the LNS leads and the LAC follows.
-    private static bool SendsNs(Subscriber subscriber) =>
-        subscriber.Session.SequencesData || (subscriber.PeerSequences && subscriber.Session.IsLac);
+    private TransmitFraming HeaderFields(Session session) =>
+        (policyOf(session.Tunnel).LengthField ? TransmitFraming.Length : TransmitFraming.None) |
+        (SendsNs(session) ? TransmitFraming.Sequence : TransmitFraming.None);
 
-    private static SessionPolicies OrderPolicy(Subscriber subscriber)
+    // RFC 2661 section 5.4: what was agreed holds for good; else the LNS leads and the LAC follows.
+    private static bool SendsNs(Session session) => session.SequencesData || (session.IsLac && PeerSequences(session));
+
+    private static bool PeerSequences(Session session) => session.Owner is ISequencedSession { PeerSequences: true };
+
+    private static SessionPolicies OrderPolicy(Session session)
     {
-        Session session = subscriber.Session;
         if (session.SequencesData)
         {
             return SessionPolicies.OrderSequenced;
         }
 
         SessionPolicies follow = session.Tunnel.Settings.Sequencing == SequencingPolicy.Off ? SessionPolicies.None : SessionPolicies.FollowSequencing;
-        return !subscriber.PeerSequences ? follow
+        return !PeerSequences(session) ? follow
             : session.IsLac ? follow | SessionPolicies.OrderSequenced
             : SessionPolicies.OrderSequenced;
     }
+
+    private static SessionKey KeyOf(Session session) => new(session.Tunnel.LocalTunnelId, session.LocalSessionId);
 }

@@ -12,6 +12,9 @@ internal static class Refusals
     /// <summary>A call for which no profile is configured.</summary>
     public static readonly Disconnect NoProfile = Disconnect.OfSession(CdnResult.NoFacilitiesPermanent, "no profile is configured for your sessions");
 
+    /// <summary>An outgoing call whose handler does not exist.</summary>
+    public static readonly Disconnect NoHandler = Disconnect.OfSession(CdnResult.NoFacilitiesPermanent, "no handler is configured for outgoing calls");
+
     /// <summary>A call for which the session table has no room.</summary>
     public static readonly Disconnect NoRoom = Disconnect.OfSession(CdnResult.NoFacilitiesTemporary, "too many sessions; try again later");
 }

@@ -7,7 +7,7 @@ using Culvert.Subscribers.Pools;
 namespace Culvert.Subscribers;
 
 /// <summary>One PPP session over L2TP: the place where a session, a link, a user and an address meet. Belongs to one shard.</summary>
-public sealed class Subscriber
+public sealed class Subscriber : ISequencedSession
 {
     /// <summary>Data can overtake ICCN on the way; a peer sends one or two LCP packets before it waits.</summary>
     internal const int MostEarlyFrames = 4;
@@ -75,6 +75,9 @@ public sealed class Subscriber
     /// <summary>PPP is over; once its last frames are out, the session below it is closed.</summary>
     internal bool IsLinkClosed { get; set; }
 
+    /// <summary>Somebody is judging who the user is, and has not answered yet.</summary>
+    internal bool IsBeingJudged { get; set; }
+
     internal bool IsQueuedToTransmit { get; set; }
 
     internal BoundedQueue<byte[]>? EarlyFrames { get; set; }
@@ -84,11 +87,9 @@ public sealed class Subscriber
     /// <summary>When data last passed, as far as the activity checks saw.</summary>
     internal Timestamp LastActivity { get; set; }
 
-    /// <summary>The peer's data carries sequence numbers now, although nobody agreed to it (RFC 2661 section 5.4).</summary>
-    internal bool PeerSequences { get; set; }
+    bool ISequencedSession.PeerSequences { get; set; }
 
-    /// <summary>It did so once.</summary>
-    internal bool HasSequenced { get; set; }
+    bool ISequencedSession.HasSequenced { get; set; }
 
     /// <summary>It was up before: what is granted once for a session's life has been granted.</summary>
     internal bool HasBeenUp { get; set; }

@@ -265,68 +265,6 @@ public class SessionTableTests
     }
 
     [Fact]
-    public void A_reader_never_sees_half_a_session_while_the_table_changes_and_grows()
-    {
-        SessionTable table = Table(initial: 16);
-        PacketCounters shard = table.CreateCounters();
-        SessionForwarding[] forms =
-        [
-            Form(1, "192.0.2.1"), Form(2, "192.0.2.2"), Form(3, "2001:db8::3"),
-        ];
-        Assert.True(table.TryInstall(forms[0]));
-        using var stop = new CancellationTokenSource();
-        long reads = 0;
-        string? fault = null;
-        var reader = new Thread(() =>
-        {
-            while (!stop.IsCancellationRequested && fault is null)
-            {
-                if (!table.TryRead(Bench.Key.Value, out SessionEntry entry, out UdpPath path, out DropReason reason))
-                {
-                    fault = reason == DropReason.Busy ? fault : reason.ToString();
-                    continue;
-                }
-
-                reads++;
-                int form = entry.Mtu - 1000;
-                if (form is < 1 or > 3 || path != forms[form - 1].Path || !entry.IsFrom(path) || entry.MssIPv4 != form
-                    || FrameHeader.PeerIds(entry) != ((ushort)form, (ushort)form))
-                {
-                    fault = $"form {form} with {path}";
-                }
-            }
-        });
-        reader.Start();
-        var random = new SeededRandom(4);
-        for (int i = 0; i < 300_000 && fault is null; i++)
-        {
-            Assert.True(table.TryUpdate(forms[i % 3]));
-            if (i % 100 == 0)
-            {
-                _ = table.TryReserve((ushort)(1 + random.NextBelow(500)), out _);
-            }
-        }
-
-        // The reader may have been given no processor yet.
-        SpinWait.SpinUntil(() => Volatile.Read(ref reads) > 0, 5000);
-        stop.Cancel();
-        reader.Join();
-        Assert.Null(fault);
-        Assert.True(reads > 0);
-        Assert.True(table.Slots > 2000);
-        Assert.Equal(0, shard.Drops(DropReason.Busy));
-
-        static SessionForwarding Form(ushort n, string peer) => Bench.Session() with
-        {
-            PeerTunnelId = n,
-            PeerSessionId = n,
-            Mtu = (ushort)(1000 + n),
-            MssIPv4 = n,
-            Path = new UdpPath(IpAddress.Parse(peer), new PeerEndpoint(IpAddress.Parse(peer), n, n)),
-        };
-    }
-
-    [Fact]
     public void Counters_are_read_exactly_while_two_shards_count()
     {
         SessionTable table = Table();

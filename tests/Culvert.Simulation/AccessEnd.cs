@@ -189,7 +189,7 @@ public sealed class AccessEnd : SimulatedEnd
         CheckTunnels();
         IReadOnlyList<Subscriber> all = Subscribers;
         int sessions = Access.Tunnels.Sum(t => t.SessionCount);
-        Must(Access.SessionCount == all.Count && all.Count == sessions, $"{all.Count} subscribers, but {sessions} sessions");
+        Must(Access.SessionCount == all.Count + Access.OutgoingLines.Count && Access.SessionCount == sessions, $"{Access.SessionCount} subscribers and lines, but {sessions} sessions");
         Must(Sessions.Count == sessions, $"{Sessions.Count} session IDs are taken, but there are {sessions} sessions");
         Must(Access.EventsLost == 0 && Access.L2tpCounters[L2tpCounter.EventDropped] == 0, "events were lost");
         int held = Access.Pools.Sum(p => p.InUse);

@@ -56,6 +56,9 @@ public sealed class LacEnd : SimulatedEnd, Culvert.L2tp.IPeerPolicy
     /// <summary>Calls that ended before they were up, since the start.</summary>
     public long FailedCalls { get; private set; }
 
+    /// <summary>What is said of each call.</summary>
+    public IncomingCall Call { get; set; } = IncomingCall.Default;
+
     /// <summary>The tunnel is kept open, and the calls in it.</summary>
     public bool IsWanted { get; private set; } = true;
 
@@ -306,7 +309,7 @@ public sealed class LacEnd : SimulatedEnd, Culvert.L2tp.IPeerPolicy
             return; // the tunnel's establishment brings it up again
         }
 
-        if (tunnel.TryPlaceIncomingCall(IncomingCall.Default, now, out Session? session))
+        if (tunnel.TryPlaceIncomingCall(Call, now, out Session? session))
         {
             line.Session = session;
             session.Owner = line;

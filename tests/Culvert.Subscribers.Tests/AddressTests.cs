@@ -1,5 +1,6 @@
 using Culvert.Core;
 using Culvert.Ppp;
+using Culvert.Simulation;
 using Culvert.Subscribers.Policy;
 using Culvert.Subscribers.Pools;
 
@@ -57,6 +58,59 @@ public sealed class AddressTests
         pair.World.Pass(5);
         Assert.Equal(pair.AtLns(second)!.Key, pair.Lns.Routes.Find(IpAddress.Parse("203.0.113.9")));
         Assert.Equal(3, pair.Lns.Routes.Count);
+    }
+
+    [Fact]
+    public void Networks_go_back_to_the_older_session_when_the_newest_ends()
+    {
+        var pair = new NodePair(NodePair.LnsSettings(NodePair.UserOf("alice", null, "203.0.113.0/24", "2001:db8:1::/48")));
+        Dial first = pair.Connect();
+        Subscriber older = pair.AtLns(first)!;
+        AccessEnd second = pair.AddClient("second", "198.51.100.8");
+        Dial newer = pair.Connect(from: second);
+        Assert.Equal(pair.AtLns(newer)!.Key, pair.Lns.Routes.Find(IpAddress.Parse("203.0.113.9")));
+
+        pair.Stop(second, newer, "the newest ends");
+        pair.World.Pass(5);
+        Assert.Equal(older.Key, pair.Lns.Routes.Find(IpAddress.Parse("203.0.113.9")));
+        Assert.Equal(older.Key, pair.Lns.Routes.Find(IpAddress.Parse("2001:db8:1::9")));
+        NodeEvent returned = Assert.Single(pair.Lns.Told(NodeEventKind.RoutesReturned));
+        Assert.Same(older, returned.Subscriber);
+        Assert.Contains("203.0.113.0/24", returned.Text, StringComparison.Ordinal);
+
+        // The interface's routes are taken away with SessionDown, so they must come back after it.
+        int down = pair.Lns.Events.ToList().FindIndex(e => e.Kind == NodeEventKind.SessionDown);
+        int back = pair.Lns.Events.ToList().FindIndex(e => e.Kind == NodeEventKind.RoutesReturned);
+        Assert.True(down < back);
+    }
+
+    [Fact]
+    public void An_address_that_is_nobodys_own_after_a_reload_is_handed_out_again()
+    {
+        NodeSettings settings = NodePair.LnsSettings(NodePair.UserOf("alice", "100.64.0.2"), NodePair.UserOf("bob")) with
+        {
+            Pools = [NodePair.PoolOf("pool", "100.64.0.0/30", "100.64.0.1")],
+        };
+        var pair = new NodePair(settings);
+        Assert.Equal(0, pair.Lns.Access.Pools.Single().Capacity);
+        pair.Lns.Access.Apply(settings with { Users = [NodePair.UserOf("alice"), NodePair.UserOf("bob")] });
+        Assert.Equal(1, pair.Lns.Access.Pools.Single().Capacity);
+        Assert.Equal(IpAddress.Parse("100.64.0.2"), pair.Connect(NodePair.DialOf("bob")).Subscriber!.LocalAddress);
+    }
+
+    [Fact]
+    public void An_address_that_is_held_when_it_stops_being_fixed_goes_to_the_pool_when_it_is_given_back()
+    {
+        NodeSettings settings = NodePair.LnsSettings(NodePair.UserOf("alice", "100.64.0.2"), NodePair.UserOf("bob")) with
+        {
+            Pools = [NodePair.PoolOf("pool", "100.64.0.0/30", "100.64.0.1")],
+        };
+        var pair = new NodePair(settings);
+        Dial alice = pair.Connect();
+        pair.Lns.Access.Apply(settings with { Users = [NodePair.UserOf("alice"), NodePair.UserOf("bob")] });
+        pair.Stop(pair.Client, alice, "makes room");
+        pair.World.Pass(5);
+        Assert.Equal(IpAddress.Parse("100.64.0.2"), pair.Connect(NodePair.DialOf("bob")).Subscriber!.LocalAddress);
     }
 
     [Fact]

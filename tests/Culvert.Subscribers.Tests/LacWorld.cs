@@ -1,3 +1,4 @@
+using Culvert.L2tp;
 using Culvert.Simulation;
 using Culvert.Subscribers.Policy;
 
@@ -6,11 +7,11 @@ namespace Culvert.Subscribers.Tests;
 /// <summary>An LNS and a LAC with lines that the test controls.</summary>
 internal sealed class LacWorld
 {
-    public LacWorld(NodeSettings lns, ulong seed = 1)
+    public LacWorld(NodeSettings lns, ulong seed = 1, bool modemOnHold = false)
     {
         World = new SimulatedWorld(seed);
         Lns = World.Add(new AccessEnd("lns", NodePair.LnsAt, lns, seed));
-        Lac = World.Add(new LacEnd("lac", NodePair.ClientAt, NodePair.LnsAt, seed + 5));
+        Lac = World.Add(new LacEnd("lac", NodePair.ClientAt, NodePair.LnsAt, seed + 5, SettingsOf(modemOnHold)));
         World.AfterStep = () =>
         {
             Lns.Check();
@@ -23,4 +24,7 @@ internal sealed class LacWorld
     public AccessEnd Lns { get; }
 
     public LacEnd Lac { get; }
+
+    private static TunnelSettings SettingsOf(bool modemOnHold) =>
+        new() { HostName = "lac", AcceptIncomingCalls = false, ModemOnHoldCapable = modemOnHold };
 }

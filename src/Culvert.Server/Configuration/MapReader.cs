@@ -87,7 +87,10 @@ internal sealed class MapReader
             : Wrong(key, $"'{text}' is not a number from {least} to {most}", otherwise);
     }
 
-    public TimeSpan Duration(string key, TimeSpan otherwise, TimeSpan most)
+    public TimeSpan Duration(string key, TimeSpan otherwise, TimeSpan most) => Duration(key, otherwise, TimeSpan.Zero, most);
+
+    /// <param name="least">Above zero, 0 for "never" is not allowed either.</param>
+    public TimeSpan Duration(string key, TimeSpan otherwise, TimeSpan least, TimeSpan most)
     {
         if (Text(key) is not { } text)
         {
@@ -96,10 +99,38 @@ internal sealed class MapReader
 
         if (!DurationText.TryParse(text, out TimeSpan duration))
         {
-            return Wrong(key, $"'{text}' is not a duration such as 500ms, 60s, 30m or 12h (0 for never)", otherwise);
+            string never = least > TimeSpan.Zero ? "" : " (0 for never)";
+            return Wrong(key, $"'{text}' is not a duration such as 500ms, 60s, 30m or 12h{never}", otherwise);
+        }
+
+        if (duration < least)
+        {
+            return Wrong(key, $"'{text}' is too short; write {DurationText.Format(least)} to {DurationText.Format(most)}", otherwise);
         }
 
         return duration <= most ? duration : Wrong(key, $"'{text}' is more than the {DurationText.Format(most)} that make sense here", otherwise);
+    }
+
+    /// <summary>One of a few words.</summary>
+    public T Choice<T>(string key, T otherwise, params ReadOnlySpan<(string Word, T Value)> choices)
+    {
+        if (Text(key) is not { } text)
+        {
+            return otherwise;
+        }
+
+        var words = new List<string>();
+        foreach ((string word, T value) in choices)
+        {
+            if (word == text)
+            {
+                return value;
+            }
+
+            words.Add(word);
+        }
+
+        return Wrong(key, $"'{text}' is not known here; write {string.Join(", ", words[..^1])} or {words[^1]}", otherwise);
     }
 
     public IpAddress? Address(string key) => TryNode(key, out YamlNode node) ? AddressOf(node) : null;

@@ -1,5 +1,4 @@
 using Culvert.Core;
-using Culvert.L2tp;
 using Culvert.Ppp.Authentication;
 
 namespace Culvert.Subscribers.Policy;
@@ -27,32 +26,22 @@ public sealed record NodeSettings
     public NodeLimits Limits { get; init; } = new();
 }
 
-/// <summary>A rule for tunnels that peers open.</summary>
-public sealed record PeerRule
+/// <summary>
+/// A rule for tunnels that peers open. Its name in logs is its host-name or address pattern, or "any".
+/// </summary>
+public sealed record PeerRule : TunnelPolicy
 {
-    /// <summary>What the rule is called in logs: its host-name or address pattern, or "any".</summary>
-    public required string Name { get; init; }
-
     /// <summary>A glob (* and ?) over the peer's Host Name AVP, without regard to case; null matches every name.</summary>
     public string? HostName { get; init; }
 
     /// <summary>Where the peer must come from; null for anywhere.</summary>
     public IpPrefix? Address { get; init; }
 
-    /// <summary>The shared secret of tunnel authentication and AVP hiding; null for none.</summary>
-    public Secret? Secret { get; init; }
-
-    public bool HideAvps { get; init; }
-
-    /// <summary>Silence after which a HELLO is sent; zero sends none.</summary>
-    public TimeSpan Hello { get; init; } = TimeSpan.FromSeconds(60);
-
+    /// <summary>Sessions at once in one tunnel.</summary>
     public int MaxSessions { get; init; } = 65_535;
 
-    /// <summary>Whether data messages carry sequence numbers.</summary>
-    public SequencingPolicy Sequencing { get; init; }
-
-    public DataPolicy Data { get; init; } = DataPolicy.Default;
+    /// <summary>Whether the peer may place calls, as a LAC does.</summary>
+    public bool IncomingCalls { get; init; } = true;
 
     /// <summary>Name of the profile for this peer's sessions; null for the first profile.</summary>
     public string? Profile { get; init; }
@@ -68,7 +57,7 @@ public sealed record Profile
 
     /// <summary>In order of preference; never empty.</summary>
     public IReadOnlyList<AuthenticationMethod> Authentication { get; init; } =
-        [AuthenticationMethod.MsChapV2, AuthenticationMethod.ChapMd5];
+        new ValueList<AuthenticationMethod>([AuthenticationMethod.MsChapV2, AuthenticationMethod.ChapMd5]);
 
     /// <summary>Name of the pool for users without a fixed address.</summary>
     public string? Pool { get; init; }
@@ -121,10 +110,8 @@ public sealed record User
 }
 
 /// <summary>A connection that this node opens itself.</summary>
-public sealed record DialSettings
+public sealed record DialSettings : TunnelPolicy
 {
-    public required string Name { get; init; }
-
     /// <summary>Host names or addresses, each with an optional :port, tried in turn.</summary>
     public required IReadOnlyList<string> Lns { get; init; }
 
@@ -132,16 +119,12 @@ public sealed record DialSettings
 
     public required string Password { get; init; }
 
-    /// <summary>Tunnel secret; null for none.</summary>
-    public Secret? Secret { get; init; }
-
-    public bool HideAvps { get; init; }
-
-    public TimeSpan Hello { get; init; } = TimeSpan.FromSeconds(60);
+    /// <summary>Send a Tie Breaker, so that one tunnel is left when both ends open one at once.</summary>
+    public bool TieBreaker { get; init; }
 
     /// <summary>Methods that the LNS may ask us for.</summary>
     public IReadOnlyList<AuthenticationMethod> Authentication { get; init; } =
-        [AuthenticationMethod.MsChapV2, AuthenticationMethod.ChapMd5, AuthenticationMethod.Pap];
+        new ValueList<AuthenticationMethod>([AuthenticationMethod.MsChapV2, AuthenticationMethod.ChapMd5, AuthenticationMethod.Pap]);
 
     /// <summary>Interface name; null lets the system choose.</summary>
     public string? Interface { get; init; }
@@ -156,32 +139,8 @@ public sealed record DialSettings
 
     public int Mru { get; init; } = 1500;
 
-    /// <summary>Whether data messages carry sequence numbers.</summary>
-    public SequencingPolicy Sequencing { get; init; }
-
-    public DataPolicy Data { get; init; } = DataPolicy.Default;
-
     /// <summary>Dial again after a failure or a disconnect. The `dial` command gives up when the first attempt fails.</summary>
     public bool Redial { get; init; } = true;
 
     public override string ToString() => $"Dial {Name}";
-}
-
-/// <summary>What peers together can make this node hold.</summary>
-public sealed record NodeLimits
-{
-    /// <summary>Tunnels in all. 16-bit IDs allow 65,535.</summary>
-    public int Tunnels { get; init; } = 20_000;
-
-    /// <summary>Sessions in all.</summary>
-    public int Sessions { get; init; } = 60_000;
-
-    /// <summary>Tunnels not yet established, in all: what a flood of spoofed SCCRQs can occupy.</summary>
-    public int HalfOpenTunnels { get; init; } = 2_000;
-
-    /// <summary>Tunnels not yet established, from one address.</summary>
-    public int HalfOpenTunnelsPerPeer { get; init; } = 32;
-
-    /// <summary>Sessions not yet established, in all.</summary>
-    public int HalfOpenSessions { get; init; } = 8_000;
 }

@@ -37,9 +37,8 @@ public sealed class AddressPool
         Gateway = gateway;
         _first = prefix.Address.ToUInt32();
         _size = 1 << (32 - prefix.Length);
-        if (prefix.Length <= 30)
+        if (IsOfTheSubnet(0))
         {
-            // Hosts take the first and the last address of a subnet for network and broadcast and refuse to talk to them.
             _excluded.Add(0);
             _excluded.Add(_size - 1);
         }
@@ -68,6 +67,20 @@ public sealed class AddressPool
         if (TryOffset(address, out int offset) && _excluded.Add(offset) && offset < _slots.Count && _slots[offset].State == SlotState.Free)
         {
             Unlink(offset);
+        }
+    }
+
+    /// <summary>Lets an excluded address be handed out again: it is no user's own any more. The gateway and the like stay excluded.</summary>
+    public void Admit(IpAddress address)
+    {
+        if (address == Gateway || !TryOffset(address, out int offset) || IsOfTheSubnet(offset) || !_excluded.Remove(offset))
+        {
+            return;
+        }
+
+        if (offset < _slots.Count && _slots[offset].State == SlotState.Fresh)
+        {
+            AppendFree(offset);
         }
     }
 
@@ -127,6 +140,9 @@ public sealed class AddressPool
             AppendFree(offset);
         }
     }
+
+    /// <summary>Hosts take the first and the last address of a subnet for network and broadcast and refuse to talk to them.</summary>
+    private bool IsOfTheSubnet(int offset) => Prefix.Length <= 30 && (offset == 0 || offset == _size - 1);
 
     private bool TryReturnToUser(string user, out int offset)
     {

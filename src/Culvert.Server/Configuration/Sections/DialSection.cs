@@ -16,27 +16,18 @@ internal static class DialSection
         }
 
         var defaults = new DialSettings { Name = "", Lns = lns, User = "", Password = "" };
-        string? secret = map.Secret("secret");
         ValueList<AuthenticationMethod> methods = SharedKeys.Methods(map, "authentication");
-        bool hide = map.Flag("hide-avps", false);
-        if (hide && secret is null)
-        {
-            map.Wrong("hide-avps", "hiding needs a shared secret; add secret-file: PATH", 0);
-        }
-
         if (!map.Has("password") && !map.Has("password-file"))
         {
             map.Errors.Add(map.Start, "this entry of 'dial' lacks 'password' (or 'password-file')");
         }
 
-        return defaults with
+        return TunnelKeys.Read(map, defaults) with
         {
             Name = map.RequiredText("name", "office"),
             User = map.RequiredText("user", "branch7"),
             Password = map.Secret("password") ?? "",
-            Secret = secret is null ? null : new Secret(secret),
-            HideAvps = hide,
-            Hello = map.Duration("hello", defaults.Hello, SharedKeys.LongestTimer),
+            TieBreaker = map.Flag("tie-breaker", defaults.TieBreaker),
             Authentication = methods.Count > 0 ? methods : defaults.Authentication,
             Interface = map.Text("interface"),
             Routes = SharedKeys.Prefixes(map, "routes"),
@@ -44,8 +35,6 @@ internal static class DialSection
             EchoInterval = map.Duration("echo-interval", defaults.EchoInterval, SharedKeys.LongestTimer),
             EchoFailures = map.Number("echo-failures", defaults.EchoFailures, 1, 100),
             Mru = map.Number("mru", defaults.Mru, 576, 65_535),
-            Sequencing = SharedKeys.Sequencing(map),
-            Data = DataKeys.Read(map),
         };
     }
 }

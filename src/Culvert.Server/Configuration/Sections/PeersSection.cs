@@ -9,29 +9,17 @@ internal static class PeersSection
 {
     public static PeerRule Read(MapReader map, IReadOnlyList<Profile> profiles)
     {
-        var defaults = new PeerRule { Name = "any" };
         (string name, string? hostName, IpPrefix? address) = ReadMatch(map);
-        string? secret = map.Secret("secret");
-        bool hide = map.Flag("hide-avps", false);
-        if (hide && secret is null)
-        {
-            map.Wrong("hide-avps", "hiding needs a shared secret; add secret-file: PATH", 0);
-        }
-
         string? profile = map.Text("profile");
         SharedKeys.CheckProfile(map, profile, profiles);
-        return new PeerRule
+        PeerRule rule = TunnelKeys.Read(map, new PeerRule { Name = name });
+        return rule with
         {
-            Name = name,
             HostName = hostName,
             Address = address,
-            Secret = secret is null ? null : new Secret(secret),
-            HideAvps = hide,
-            Hello = map.Duration("hello", defaults.Hello, SharedKeys.LongestTimer),
-            MaxSessions = map.Number("max-sessions", defaults.MaxSessions, 1, 65_535),
+            MaxSessions = map.Number("max-sessions", rule.MaxSessions, 1, 65_535),
+            IncomingCalls = map.Flag("incoming-calls", rule.IncomingCalls),
             Profile = profile,
-            Sequencing = SharedKeys.Sequencing(map),
-            Data = DataKeys.Read(map),
         };
     }
 

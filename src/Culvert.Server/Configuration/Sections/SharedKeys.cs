@@ -11,6 +11,11 @@ internal static class SharedKeys
 {
     public static readonly TimeSpan LongestTimer = TimeSpan.FromDays(365);
 
+    private const int MostPerSecond = 1_000_000;
+
+    /// <summary>Subscribers of a line card or street come back at once.</summary>
+    private const int UsualBurst = 4;
+
     private static readonly (string Name, AuthenticationMethod Method)[] MethodNames =
     [
         ("pap", AuthenticationMethod.Pap),
@@ -38,17 +43,32 @@ internal static class SharedKeys
         return new ValueList<AuthenticationMethod>(methods);
     }
 
+    /// <summary>How many per second, with a burst of four seconds' worth unless written: 2500, or { per-second: 2500, burst: 10000 }; 0 for no limit.</summary>
+    public static RateLimit Rate(MapReader map, string key, RateLimit otherwise)
+    {
+        if (!map.TryNode(key, out YamlNode node))
+        {
+            return otherwise;
+        }
+
+        if (node is YamlScalarNode)
+        {
+            int rate = map.Number(key, otherwise.PerSecond, 0, MostPerSecond);
+            return new RateLimit(rate, rate * UsualBurst);
+        }
+
+        RateLimit read = otherwise;
+        map.Map(key, m =>
+        {
+            int rate = m.Number("per-second", otherwise.PerSecond, 0, MostPerSecond);
+            read = new RateLimit(rate, m.Number("burst", rate * UsualBurst, 1, MostPerSecond * UsualBurst));
+            return "";
+        });
+        return read;
+    }
+
     public static ValueList<IpPrefix> Prefixes(MapReader map, string key) =>
         new ValueList<IpPrefix>(map.List(key, map.PrefixOf).OfType<IpPrefix>());
-
-    /// <summary>Whether data messages carry sequence numbers.</summary>
-    public static SequencingPolicy Sequencing(MapReader map) => map.Text("sequencing") switch
-    {
-        null or "on-request" => SequencingPolicy.OnRequest,
-        "off" => SequencingPolicy.Off,
-        "required" => SequencingPolicy.Required,
-        string other => map.Wrong("sequencing", $"'{other}' is not known here; write off, on-request or required", SequencingPolicy.OnRequest),
-    };
 
     public static void CheckProfile(MapReader map, string? profile, IReadOnlyList<Profile> profiles)
     {
