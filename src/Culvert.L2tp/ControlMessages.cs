@@ -84,9 +84,9 @@ internal static partial class ControlMessages
         writer.WriteUInt32(AvpType.CallSerialNumber, call.SerialNumber);
         WriteOptional(ref writer, AvpType.BearerType, call.BearerType);
         WriteOptional(ref writer, AvpType.PhysicalChannelId, call.PhysicalChannelId);
-        WriteOptional(ref writer, AvpType.CallingNumber, call.CallingNumber);
-        WriteOptional(ref writer, AvpType.CalledNumber, call.CalledNumber);
-        WriteOptional(ref writer, AvpType.SubAddress, call.SubAddress);
+        WriteAddress(ref writer, AvpType.CallingNumber, call.CallingNumber, call.BearerType);
+        WriteAddress(ref writer, AvpType.CalledNumber, call.CalledNumber, call.BearerType);
+        WriteAddress(ref writer, AvpType.SubAddress, call.SubAddress, call.BearerType);
         WriteIncoming(ref writer, call);
         WritePhb(ref writer, AvpType.SessionDs, session.Tunnel.Settings.SessionPhb);
         return Finish(ref writer, buffer);
@@ -123,10 +123,11 @@ internal static partial class ControlMessages
         writer.WriteUInt32(AvpType.CallSerialNumber, call.SerialNumber);
         writer.WriteUInt32(AvpType.MinimumBps, call.MinimumBps);
         writer.WriteUInt32(AvpType.MaximumBps, call.MaximumBps);
-        writer.WriteUInt32(AvpType.BearerType, call.BearerType & (tunnel.PeerBearerCapabilities ?? 0));
+        uint bearers = call.BearerType & (tunnel.PeerBearerCapabilities ?? 0);
+        writer.WriteUInt32(AvpType.BearerType, bearers);
         writer.WriteUInt32(AvpType.FramingType, call.FramingType & tunnel.PeerFramingCapabilities);
-        WriteOptional(ref writer, AvpType.CalledNumber, call.CalledNumber);
-        WriteOptional(ref writer, AvpType.SubAddress, call.SubAddress);
+        WriteAddress(ref writer, AvpType.CalledNumber, call.CalledNumber, bearers);
+        WriteAddress(ref writer, AvpType.SubAddress, call.SubAddress, bearers);
         WriteOptional(ref writer, AvpType.RxMinimumBps, call.RxMinimumBps);
         WriteOptional(ref writer, AvpType.RxMaximumBps, call.RxMaximumBps);
         WritePhb(ref writer, AvpType.SessionDs, tunnel.Settings.SessionPhb);

@@ -22,14 +22,20 @@ public sealed partial class L2tpEndpoint
     private static readonly Disconnect PushedOut =
         Disconnect.OfTunnel(StopCcnResult.GeneralError, ErrorCode.InsufficientResources, "dropped to make room").AsTimeout();
 
-    private void Route(in UdpPath path, in L2tpHeader header, ReadOnlySpan<byte> message, Timestamp now)
+    private void Route(in UdpPath path, in L2tpHeader header, ReadOnlySpan<byte> datagram, Timestamp now)
     {
+        ReadOnlySpan<byte> message = datagram[..header.PayloadEnd];
         if (header.TunnelId == 0)
         {
             ReceiveWithoutId(path, header, message, now);
         }
         else if (_directory.TryFind(header.TunnelId, out Tunnel? tunnel))
         {
+            if (message.Length < datagram.Length)
+            {
+                tunnel.Notice(L2tpNotice.TrailingOctets);
+            }
+
             tunnel.Receive(path, header, message, now);
             Touch(tunnel, now);
         }

@@ -120,7 +120,7 @@ public sealed partial class L2tpEndpoint
         else
         {
             Counters.Add(L2tpCounter.MessagesReceived);
-            Route(path, header, datagram[..header.PayloadEnd], now);
+            Route(path, header, datagram, now);
         }
     }
 
@@ -152,11 +152,12 @@ public sealed partial class L2tpEndpoint
         while (_ready.TryDequeue(out Tunnel? tunnel))
         {
             tunnel.IsQueued = false;
-            long repeated = tunnel.Retransmitted;
+            (long repeated, long fast) = (tunnel.Retransmitted, tunnel.Channel.FastRetransmitted);
             if (!tunnel.IsForgotten && tunnel.Channel.TryTransmit(buffer, _now, out length))
             {
                 Counters.Add(L2tpCounter.MessagesSent);
                 Counters.Add(L2tpCounter.Retransmissions, tunnel.Retransmitted - repeated);
+                Counters.Add(L2tpCounter.FastRetransmissions, tunnel.Channel.FastRetransmitted - fast);
                 path = tunnel.Path;
                 Touch(tunnel, _now);
                 return true;
