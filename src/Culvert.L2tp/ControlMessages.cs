@@ -23,7 +23,7 @@ internal static partial class ControlMessages
     {
         Span<byte> buffer = stackalloc byte[MaximumSize];
         ControlMessageWriter writer = Start(buffer, MessageType.Sccrq, tunnel, random);
-        WriteStart(ref writer, tunnel);
+        WriteStart(ref writer, tunnel.Settings, tunnel.LocalTunnelId, tunnel.Settings.ControlPhb, tunnel.LocalChallenge);
         if (tunnel.TieBreaker is ulong tie)
         {
             writer.WriteUInt64(AvpType.TieBreaker, tie);
@@ -36,10 +36,18 @@ internal static partial class ControlMessages
     public static byte[] Sccrp(Tunnel tunnel, ReadOnlySpan<byte> peerChallenge, IRandomSource random)
     {
         Span<byte> buffer = stackalloc byte[MaximumSize];
-        ControlMessageWriter writer = Start(buffer, MessageType.Sccrp, tunnel, random);
-        WriteStart(ref writer, tunnel);
-        WriteResponse(ref writer, MessageType.Sccrp, tunnel, peerChallenge);
-        return Finish(ref writer, buffer);
+        return Finish(buffer, WriteSccrp(
+            buffer, tunnel.Settings, tunnel.LocalTunnelId, tunnel.ControlPhb, tunnel.LocalChallenge, peerChallenge, random));
+    }
+
+    public static int WriteSccrp(
+        Span<byte> buffer, TunnelSettings settings, ushort localTunnelId, ushort? controlPhb, ReadOnlySpan<byte> localChallenge,
+        ReadOnlySpan<byte> peerChallenge, IRandomSource random)
+    {
+        ControlMessageWriter writer = Start(buffer, MessageType.Sccrp, settings, random);
+        WriteStart(ref writer, settings, localTunnelId, controlPhb, localChallenge);
+        WriteResponse(ref writer, MessageType.Sccrp, settings, peerChallenge);
+        return writer.TryFinish(out int length) ? length : 0;
     }
 
     /// <summary>Section 6.3.</summary>
@@ -47,7 +55,7 @@ internal static partial class ControlMessages
     {
         Span<byte> buffer = stackalloc byte[MaximumSize];
         ControlMessageWriter writer = Start(buffer, MessageType.Scccn, tunnel, random);
-        WriteResponse(ref writer, MessageType.Scccn, tunnel, peerChallenge);
+        WriteResponse(ref writer, MessageType.Scccn, tunnel.Settings, peerChallenge);
         return Finish(ref writer, buffer);
     }
 
@@ -203,32 +211,36 @@ internal static partial class ControlMessages
     }
 
     private static ControlMessageWriter Start(
-        Span<byte> buffer, MessageType type, Tunnel tunnel, IRandomSource random, ushort peerSessionId = 0, bool isMandatory = true)
+        Span<byte> buffer, MessageType type, Tunnel tunnel, IRandomSource random, ushort peerSessionId = 0, bool isMandatory = true) =>
+        Start(buffer, type, tunnel.Settings, random, peerSessionId, isMandatory);
+
+    private static ControlMessageWriter Start(
+        Span<byte> buffer, MessageType type, TunnelSettings settings, IRandomSource random, ushort peerSessionId = 0, bool isMandatory = true)
     {
         var writer = new ControlMessageWriter(buffer, type, peerSessionId, isMandatory);
-        if (tunnel.Settings.Secret is { Length: > 0 } secret)
+        if (settings.Secret is { Length: > 0 } secret)
         {
-            writer.EnableHiding(secret, random, tunnel.Settings.HideAvps ? AvpHidingScope.Everything : AvpHidingScope.Requested);
+            writer.EnableHiding(secret, random, settings.HideAvps ? AvpHidingScope.Everything : AvpHidingScope.Requested);
         }
 
         return writer;
     }
 
     // Host Name first: it is never hidden, and leads the peer to the secret for what is.
-    private static void WriteStart(ref ControlMessageWriter writer, Tunnel tunnel)
+    private static void WriteStart(
+        ref ControlMessageWriter writer, TunnelSettings settings, ushort localTunnelId, ushort? controlPhb, ReadOnlySpan<byte> challenge)
     {
-        TunnelSettings settings = tunnel.Settings;
         Span<byte> version = stackalloc byte[2];
         BinaryPrimitives.WriteUInt16BigEndian(version, ProtocolVersion);
         writer.WriteBytes(AvpType.ProtocolVersion, version);
         writer.WriteText(AvpType.HostName, settings.HostName);
         writer.WriteUInt16(AvpType.ReceiveWindowSize, (ushort)settings.Channel.ReceiveWindow);
         writer.WriteUInt32(AvpType.FramingCapabilities, settings.FramingCapabilities);
-        writer.WriteUInt16(AvpType.AssignedTunnelId, tunnel.LocalTunnelId);
+        writer.WriteUInt16(AvpType.AssignedTunnelId, localTunnelId);
         WriteOptional(ref writer, AvpType.BearerCapabilities, settings.AdvertisedBearers);
         writer.WriteUInt16(AvpType.FirmwareRevision, settings.FirmwareRevision);
         WriteOptional(ref writer, AvpType.VendorName, settings.VendorName.Length == 0 ? null : settings.VendorName);
-        WritePhb(ref writer, AvpType.ControlConnectionDs, tunnel.IsStartedHere ? settings.ControlPhb : tunnel.ControlPhb);
+        WritePhb(ref writer, AvpType.ControlConnectionDs, controlPhb);
         if (settings.EcnCapable)
         {
             writer.WriteEmpty(AvpType.EcnCapability);
@@ -239,14 +251,14 @@ internal static partial class ControlMessages
             writer.WriteEmpty(AvpType.ModemOnHoldCapable);
         }
 
-        if (tunnel.LocalChallenge is { } challenge)
+        if (!challenge.IsEmpty)
         {
             writer.WriteBytes(AvpType.Challenge, challenge);
         }
     }
 
     private static void WriteResponse(
-        ref ControlMessageWriter writer, MessageType carrier, Tunnel tunnel, ReadOnlySpan<byte> peerChallenge)
+        ref ControlMessageWriter writer, MessageType carrier, TunnelSettings settings, ReadOnlySpan<byte> peerChallenge)
     {
         if (peerChallenge.IsEmpty)
         {
@@ -254,7 +266,7 @@ internal static partial class ControlMessages
         }
 
         Span<byte> response = stackalloc byte[TunnelAuthentication.ResponseSize];
-        TunnelAuthentication.ComputeResponse(carrier, tunnel.Settings.Secret, peerChallenge, response);
+        TunnelAuthentication.ComputeResponse(carrier, settings.Secret, peerChallenge, response);
         writer.WriteBytes(AvpType.ChallengeResponse, response);
     }
 

@@ -82,6 +82,15 @@ public enum L2tpCounter : byte
     /// <summary>SCCRQ refused: too many half-open tunnels with this address.</summary>
     HalfOpenPerPeerLimit,
 
+    /// <summary>SCCRQs answered from a record in place of a tunnel, because many were half-open (not counting repetitions).</summary>
+    StartsPending,
+
+    /// <summary>Of those, how many made room for others before their peer completed the set-up.</summary>
+    PendingStartsOverwritten,
+
+    /// <summary>Of those, how many became tunnels.</summary>
+    PendingStartsCompleted,
+
     /// <summary>A half-open tunnel dropped as the oldest, to make room.</summary>
     HalfOpenDropped,
 
