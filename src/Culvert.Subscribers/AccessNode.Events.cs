@@ -37,7 +37,7 @@ public sealed partial class AccessNode
             }
             else if (_closing.TryDequeue(out Subscriber? subscriber))
             {
-                subscriber.Session.Close(Disconnects.SessionClosed(subscriber.EndReason ?? ""), now);
+                subscriber.Session.Close(Disconnects.SessionClosed(subscriber.EndReason ?? "", subscriber.EndCause), now);
             }
             else
             {
@@ -74,7 +74,7 @@ public sealed partial class AccessNode
                 OnSessionEstablished(subscriber, now);
                 break;
             case L2tpEventKind.SessionClosed when e.Session!.Owner is Subscriber subscriber:
-                OnSessionClosed(subscriber, e.Disconnect?.ToString() ?? "closed", now);
+                OnSessionClosed(subscriber, e.Disconnect, now);
                 break;
             case L2tpEventKind.Notice:
                 Tell(NodeEventKind.Notice, NoticeText.Of(e.Notice), null, null, e.Tunnel);
@@ -109,8 +109,17 @@ public sealed partial class AccessNode
             case PppLinkEventKind.Identification:
                 Tell(NodeEventKind.Detail, $"identifies itself as '{e.Text}'", subscriber);
                 break;
+            case PppLinkEventKind.ProxyJudged:
+                Tell(NodeEventKind.Detail, e.Text, subscriber);
+                break;
+            case PppLinkEventKind.LcpAgreed:
+                LcpAgreement agreed = e.Agreement!;
+                subscriber.Session.TrySendAccm(
+                    new Accm(agreed.SendAccm, agreed.ReceiveAccm), now, new ProxyLcp(null, agreed.LastSent, agreed.LastReceived));
+                break;
             case PppLinkEventKind.Closed:
                 subscriber.EndReason ??= e.Text;
+                subscriber.EndCause ??= PppCauses.Of(e);
                 subscriber.IsLinkClosed = true;
                 break;
         }
@@ -125,10 +134,8 @@ public sealed partial class AccessNode
             return;
         }
 
-        // PPP begins anew here, so what the LAC learned from the user, a password perhaps, is not kept.
-        subscriber.Session.ForgetProxy();
         Plane.Update(subscriber);
-        subscriber.Link.Open(now);
+        subscriber.Role.OpenLink(subscriber, now);
         while (subscriber.EarlyFrames?.TryDequeue(out byte[] frame) == true)
         {
             subscriber.Link.Receive(frame, now);
@@ -138,8 +145,9 @@ public sealed partial class AccessNode
         Settle(subscriber, now);
     }
 
-    private void OnSessionClosed(Subscriber subscriber, string reason, Timestamp now)
+    private void OnSessionClosed(Subscriber subscriber, Disconnect? disconnect, Timestamp now)
     {
+        string reason = disconnect?.ToString() ?? "closed";
         subscriber.Link.LowerLayerDown(reason, now);
         if (subscriber.IsUp)
         {
@@ -149,6 +157,12 @@ public sealed partial class AccessNode
 
         Plane.Remove(subscriber);
         string why = subscriber.EndReason ?? reason;
+        if (subscriber.EndReason is not null && disconnect is { Origin: DisconnectOrigin.Peer, PppCause: { } cause })
+        {
+            // Both ends were at it: what the peer says may be the cause of what was seen here.
+            why += $"; the peer says {cause}";
+        }
+
         Tell(NodeEventKind.SessionDown, why, subscriber);
         subscriber.Role.OnEnded(subscriber, why, now);
         _subscribers.Remove(subscriber);

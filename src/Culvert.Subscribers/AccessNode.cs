@@ -157,9 +157,12 @@ public sealed partial class AccessNode
             if (subscriber.IsLinkClosed)
             {
                 // Its last words are out, the answer to a Terminate-Request among them: now the session may go.
-                subscriber.Session.Close(Disconnects.SessionClosed(subscriber.EndReason ?? ""), now);
+                subscriber.Session.Close(Disconnects.SessionClosed(subscriber.EndReason ?? "", subscriber.EndCause), now);
+
+                // The CDN says why in a way that a StopCCN cannot, so it goes before whatever follows from the session's end.
+                bool isSaid = _l2tp.TryTransmit(buffer, out length, out path);
                 HandleL2tpEvents(now);
-                if (_l2tp.TryTransmit(buffer, out length, out path))
+                if (isSaid || _l2tp.TryTransmit(buffer, out length, out path))
                 {
                     return true;
                 }

@@ -224,6 +224,18 @@ public static class ConfigurationFile
             Hello = map.Duration("hello", defaults.Hello, LongestTimer),
             MaxSessions = map.Number("max-sessions", defaults.MaxSessions, 1, 65_535),
             Profile = profile,
+            ProxyAuthentication = ReadProxyPolicy(map),
+        };
+    }
+
+    private static ProxyPolicy ReadProxyPolicy(MapReader map)
+    {
+        const string Key = "proxy-authentication";
+        return map.Text(Key) switch
+        {
+            null or "accept" => ProxyPolicy.Accept,
+            "renegotiate" => ProxyPolicy.Renegotiate,
+            { } other => map.Wrong(Key, $"'{other}' is neither accept nor renegotiate", ProxyPolicy.Accept),
         };
     }
 
