@@ -149,6 +149,15 @@ public sealed partial class AccessNode
     {
         string reason = disconnect?.ToString() ?? "closed";
         subscriber.Link.LowerLayerDown(reason, now);
+        while (subscriber.Link.TryNextEvent(out PppLinkEvent last))
+        {
+            if (last is { Kind: PppLinkEventKind.Closed, Reason: not LinkCloseReason.LowerLayerDown })
+            {
+                // PPP was ending by itself, and the LAC was faster than its last words.
+                subscriber.EndReason ??= last.Text;
+            }
+        }
+
         if (subscriber.IsUp)
         {
             subscriber.IsUp = false;
