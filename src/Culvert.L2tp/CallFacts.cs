@@ -60,7 +60,24 @@ internal static class CallFacts
         SequencingRequired = message.Contains(AvpType.SequencingRequired),
         ProxyLcp = ProxyLcpOf(message),
         ProxyAuthentication = ProxyAuthenticationOf(message),
+        LcpWishes = LcpWishesOf(message),
     };
+
+    /// <summary>LAC role: what an SLI says of the LCP that the LNS negotiated (RFC 3437 section 2.3); null when it says nothing.</summary>
+    public static ProxyLcp? LnsLcpOf(in ControlMessage sli)
+    {
+        ReadOnlyMemory<byte>? sent = OptionsOf(sli, AvpType.LnsLastSentLcpConfreq);
+        ReadOnlyMemory<byte>? received = OptionsOf(sli, AvpType.LnsLastReceivedLcpConfreq);
+        return sent is null && received is null ? null : new(null, sent, received);
+    }
+
+    private static LcpWishes? LcpWishesOf(in ControlMessage message)
+    {
+        ReadOnlyMemory<byte>? want = OptionsOf(message, AvpType.LcpWantOptions);
+        ReadOnlyMemory<byte>? allow = OptionsOf(message, AvpType.LcpAllowOptions);
+        return want is null && allow is null ? null : new(want, allow);
+    }
+
 
     private static AtmCall? AtmOf(in ControlMessage message)
     {

@@ -158,7 +158,7 @@ internal static partial class ControlMessages
     /// <summary>Section 6.11.</summary>
     public static byte[] Occn(Session session, IRandomSource random)
     {
-        Span<byte> buffer = stackalloc byte[512];
+        Span<byte> buffer = stackalloc byte[MaximumSize];
         ControlMessageWriter writer = Start(buffer, MessageType.Occn, session.Tunnel, random, session.PeerSessionId);
         WriteConnection(ref writer, session);
         return Finish(ref writer, buffer);
@@ -175,16 +175,18 @@ internal static partial class ControlMessages
         return Finish(ref writer, buffer);
     }
 
-    /// <summary>Section 6.14.</summary>
-    public static byte[] Sli(Session session, Accm accm, IRandomSource random)
+    /// <summary>Section 6.14; <paramref name="lcp"/> by RFC 3437 section 2.3, null for none.</summary>
+    public static byte[] Sli(Session session, Accm accm, ProxyLcp? lcp, IRandomSource random)
     {
-        Span<byte> buffer = stackalloc byte[256];
+        Span<byte> buffer = stackalloc byte[MaximumSize];
         Span<byte> maps = stackalloc byte[10];
         maps.Clear();
         BinaryPrimitives.WriteUInt32BigEndian(maps[2..], accm.Send);
         BinaryPrimitives.WriteUInt32BigEndian(maps[6..], accm.Receive);
         ControlMessageWriter writer = Start(buffer, MessageType.Sli, session.Tunnel, random, session.PeerSessionId);
         writer.WriteBytes(AvpType.Accm, maps);
+        WriteOptional(ref writer, AvpType.LnsLastSentLcpConfreq, lcp?.LastSent);
+        WriteOptional(ref writer, AvpType.LnsLastReceivedLcpConfreq, lcp?.LastReceived);
         return Finish(ref writer, buffer);
     }
 
@@ -206,6 +208,8 @@ internal static partial class ControlMessages
         writer.WriteUInt32(AvpType.TxConnectSpeed, call.TxConnectSpeed);
         writer.WriteUInt32(AvpType.FramingType, session.Tunnel.FramingFor(call));
         WriteOptional(ref writer, AvpType.RxConnectSpeed, call.RxConnectSpeed);
+        WriteOptional(ref writer, AvpType.LcpWantOptions, call.LcpWishes?.Want);
+        WriteOptional(ref writer, AvpType.LcpAllowOptions, call.LcpWishes?.Allow);
         if (call.SequencingRequired || session.Tunnel.Settings.Sequencing == SequencingPolicy.Required)
         {
             writer.WriteEmpty(AvpType.SequencingRequired);

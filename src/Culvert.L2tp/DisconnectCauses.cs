@@ -33,7 +33,13 @@ public sealed record PppDisconnectCause(ushort Code, ushort Protocol, PppDisconn
     {
         string words = Code < Words.Length ? Words[Code] : "unknown";
         string protocol = Protocol == 0 ? string.Empty : $", protocol 0x{Protocol:x4}";
-        return $"PPP cause {Code} {words}{protocol}{(Message.Length == 0 ? string.Empty : ": " + Message)}";
+        string side = Direction switch
+        {
+            PppDisconnectDirection.AtPeer => ", at peer",
+            PppDisconnectDirection.AtLocal => ", at local",
+            _ => string.Empty,
+        };
+        return $"PPP cause {Code} {words}{protocol}{side}{(Message.Length == 0 ? string.Empty : ": " + Message)}";
     }
 
     internal static PppDisconnectCause? Read(in ControlMessage cdn) =>

@@ -19,6 +19,27 @@ public enum HistoryKind : byte
 
     /// <summary>A message came again.</summary>
     Repeated,
+
+    /// <summary>The owner did something; <see cref="HistoryEntry.Note"/>.</summary>
+    Note,
+}
+
+/// <summary>What the owner of a session did with the call, as far as it explains what happens next.</summary>
+public enum SessionNote : byte
+{
+    None = 0,
+
+    /// <summary>LCP goes on where the LAC stopped, and the user is asked anew who it is, if at all.</summary>
+    LcpTakenOver,
+
+    /// <summary>LCP and the user's answer to authentication were taken over from the LAC.</summary>
+    LcpAndAuthenticationTakenOver,
+
+    /// <summary>The LAC's LCP was not taken over: it did not fit.</summary>
+    LcpRenegotiated,
+
+    /// <summary>The LAC's LCP was not taken over: this node does not do so for this peer.</summary>
+    ProxyDistrusted,
 }
 
 /// <summary>One control message or change of state.</summary>
@@ -34,7 +55,11 @@ public enum HistoryKind : byte
 /// <param name="State">The <see cref="TunnelState"/> or, with a session, <see cref="SessionState"/> afterwards.</param>
 public readonly record struct HistoryEntry(
     Timestamp At, HistoryKind Kind, MessageType Message, ushort LocalSessionId, ushort Ns, ushort Nr, ushort Length, ushort Result,
-    ErrorCode Error, byte State);
+    ErrorCode Error, byte State)
+{
+    /// <summary>What the owner did, in an entry of that kind; otherwise none.</summary>
+    public SessionNote Note => Kind == HistoryKind.Note ? (SessionNote)Message : SessionNote.None;
+}
 
 /// <summary>The last control messages and states of a tunnel or a session, oldest first, as they were when asked for.</summary>
 public readonly struct History
@@ -73,6 +98,11 @@ public readonly struct History
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"{(now - entry.At).TotalSeconds,9:0.0} s ago  ");
+        if (entry.Kind == HistoryKind.Note)
+        {
+            return text.Append(Describe(entry.Note)).ToString();
+        }
+
         if (entry.Kind != HistoryKind.State)
         {
             string way = entry.Kind switch { HistoryKind.Sent => "sent", HistoryKind.Received => "received", _ => "received again" };
@@ -93,6 +123,15 @@ public readonly struct History
         string state = entry.LocalSessionId != 0 ? ((SessionState)entry.State).ToString() : ((TunnelState)entry.State).ToString();
         return text.Append(entry.Kind == HistoryKind.State ? "state " : " -> ").Append(state).ToString();
     }
+
+    private static string Describe(SessionNote note) => note switch
+    {
+        SessionNote.LcpTakenOver => "LCP taken over from the LAC, authentication done here",
+        SessionNote.LcpAndAuthenticationTakenOver => "LCP and authentication taken over from the LAC",
+        SessionNote.LcpRenegotiated => "LCP negotiated anew: what the LAC had agreed on does not fit",
+        SessionNote.ProxyDistrusted => "LCP negotiated anew: this peer's proxied negotiation is not used",
+        _ => note.ToString(),
+    };
 
     /// <summary>Walks from the oldest entry to the newest.</summary>
     public struct Enumerator

@@ -47,6 +47,9 @@ public sealed record IncomingCall
     /// <summary>The authentication that the LAC held; null when it held none.</summary>
     public ProxyAuthentication? ProxyAuthentication { get; init; }
 
+    /// <summary>What the LAC wants the LNS to negotiate (RFC 3437); null when it says nothing.</summary>
+    public LcpWishes? LcpWishes { get; init; }
+
     /// <summary>The subscriber's line (RFC 5515); null when not said.</summary>
     public AccessLine? AccessLine { get; init; }
 

@@ -45,5 +45,6 @@ public sealed record OutgoingCall
 /// <param name="FramingType">Bit 0 synchronous, bit 1 asynchronous.</param>
 /// <param name="RxConnectSpeed">Bits per second, when it differs.</param>
 /// <param name="SequencingRequired">Data messages must carry sequence numbers (section 5.4).</param>
+/// <param name="LcpWishes">What the LNS shall negotiate (RFC 3437); null for nothing.</param>
 public readonly record struct BearerConnection(
-    uint TxConnectSpeed, uint FramingType = 1, uint? RxConnectSpeed = null, bool SequencingRequired = false);
+    uint TxConnectSpeed, uint FramingType = 1, uint? RxConnectSpeed = null, bool SequencingRequired = false, LcpWishes? LcpWishes = null);

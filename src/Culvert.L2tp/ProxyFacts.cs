@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Culvert.L2tp.Wire;
 
 namespace Culvert.L2tp;
@@ -66,6 +68,22 @@ public sealed class ProxyAuthentication
         _ => false,
     };
 
+    /// <summary>Overwrites the password or answer: for whoever made this copy and has used it.</summary>
+    internal void Clear()
+    {
+        if (MemoryMarshal.TryGetArray(Response, out ArraySegment<byte> octets))
+        {
+            CryptographicOperations.ZeroMemory(octets);
+        }
+    }
+
     /// <summary>Type and name only.</summary>
     public override string ToString() => $"{Type} '{SafeText.ToString(Name.Span)}'";
 }
+
+/// <summary>
+/// What a LAC says of the link that it ends (RFC 3437 sections 2.1 and 2.2): bodies of Configure-Requests, from the first option on.
+/// </summary>
+/// <param name="Want">LCP Want Options: what the LNS shall ask the user for; null when not said.</param>
+/// <param name="Allow">LCP Allow Options: what the LNS may agree to; null when not said.</param>
+public sealed record LcpWishes(ReadOnlyMemory<byte>? Want, ReadOnlyMemory<byte>? Allow);

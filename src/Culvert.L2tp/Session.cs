@@ -50,6 +50,9 @@ public sealed class Session
     /// <summary>LAC role: what the LNS last said in an SLI; null when it said nothing.</summary>
     public Accm? Accm { get; internal set; }
 
+    /// <summary>LAC role: the LCP that the LNS negotiated, as it told (RFC 3437 section 2.3); null when it did not.</summary>
+    public ProxyLcp? LnsLcp { get; internal set; }
+
     /// <summary>LNS role: what the LAC last said in a WEN; null when it said nothing.</summary>
     public CallErrors? CallErrors { get; internal set; }
 
@@ -113,20 +116,27 @@ public sealed class Session
                 RxConnectSpeed = connection.RxConnectSpeed,
                 FramingType = connection.FramingType,
                 SequencingRequired = connection.SequencingRequired,
+                LcpWishes = connection.LcpWishes,
             };
             Tunnel.Apply(this, SessionInput.BearerAnswer, null, now);
         }
     }
 
     /// <summary>LNS role: tells the LAC the ACCM that was negotiated, in an SLI. False unless established in that role.</summary>
-    public bool TrySendAccm(Accm accm, Timestamp now)
+    /// <param name="accm">The maps.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="lcp">
+    /// The last Configure-Requests, for a LAC that told its <see cref="IncomingCall.LcpWishes"/> (RFC 3437 section 2.3); only then, because
+    /// others need not know such AVPs.
+    /// </param>
+    public bool TrySendAccm(Accm accm, Timestamp now, ProxyLcp? lcp = null)
     {
         if (State != SessionState.Established || IsLac)
         {
             return false;
         }
 
-        Tunnel.SendStatus(this, Tunnel.ComposeSli(this, accm), now);
+        Tunnel.SendStatus(this, Tunnel.ComposeSli(this, accm, Call.LcpWishes is null ? null : lcp), now);
         return true;
     }
 
@@ -194,6 +204,12 @@ public sealed class Session
     {
         if (Call.ProxyLcp is not null || Call.ProxyAuthentication is not null)
         {
+            if (!IsLac)
+            {
+                // The LNS's copy is its own. A LAC's belongs to whoever placed the call.
+                Call.ProxyAuthentication?.Clear();
+            }
+
             Call = Call with { ProxyLcp = null, ProxyAuthentication = null };
         }
     }
@@ -206,6 +222,10 @@ public sealed class Session
             Tunnel.Apply(this, SessionInput.LocalClose, why, now);
         }
     }
+
+    /// <summary>Writes into the history what the owner did with the call.</summary>
+    public void Note(SessionNote note, Timestamp now) => _history.Add(
+        new(now, HistoryKind.Note, (MessageType)note, LocalSessionId, 0, 0, 0, 0, ErrorCode.None, (byte)State), HistoryRing.SessionCapacity);
 
     internal void Record(in HistoryEntry entry) => _history.Add(entry, HistoryRing.SessionCapacity);
 

@@ -13,7 +13,7 @@ public sealed partial class Tunnel
         _endpoint.Touch(this, now);
     }
 
-    internal byte[] ComposeSli(Session session, Accm accm) => ControlMessages.Sli(session, accm, _endpoint.Random);
+    internal byte[] ComposeSli(Session session, Accm accm, ProxyLcp? lcp) => ControlMessages.Sli(session, accm, lcp, _endpoint.Random);
 
     internal byte[] ComposeWen(Session session, CallErrors errors) => ControlMessages.Wen(session, errors, _endpoint.Random);
 
@@ -38,6 +38,7 @@ public sealed partial class Tunnel
         if (message.Type == MessageType.Sli && session.IsLac && message.TryGetAccm(out uint send, out uint receive))
         {
             session.Accm = new(send, receive);
+            session.LnsLcp = CallFacts.LnsLcpOf(message) ?? session.LnsLcp;
             _endpoint.Tell(new(L2tpEventKind.LinkInfoChanged, this, session));
             return true;
         }

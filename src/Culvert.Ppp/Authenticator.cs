@@ -16,6 +16,8 @@ internal sealed class Authenticator(PppLinkSettings settings, IRandomSource rand
     private AuthenticationProtocol? _answering;
     private AuthenticationRequest? _reported;
     private byte[]? _response;
+    private AuthenticationRequest? _proxied;
+    private byte? _firstIdentifier;
     private Timestamp _forgetAt = Timestamp.Never;
 
     public string PeerName { get; private set; } = "";
@@ -36,6 +38,16 @@ internal sealed class Authenticator(PppLinkSettings settings, IRandomSource rand
     public Timestamp NextDeadline => Timestamp.Min(
         _forgetAt, Timestamp.Min(_judging?.NextDeadline ?? Timestamp.Never, _answering?.NextDeadline ?? Timestamp.Never));
 
+    /// <summary>
+    /// What an access concentrator has done: the next <see cref="Open"/> takes <paramref name="request"/> over (null: there is none), and
+    /// any challenge of this end has another identifier than its.
+    /// </summary>
+    public void Prepare(AuthenticationRequest? request, byte? usedIdentifier)
+    {
+        _proxied = request;
+        _firstIdentifier = usedIdentifier is byte used ? (byte)(used + 1) : null;
+    }
+
     public void Open(AuthenticationMethod? peerMethod, AuthenticationMethod? localMethod, Timestamp now)
     {
         Close();
@@ -44,10 +56,15 @@ internal sealed class Authenticator(PppLinkSettings settings, IRandomSource rand
         LocalMethod = localMethod;
         if (peerMethod is { } judged)
         {
-            _judging = AuthenticationProtocol.CreateAuthenticator(judged, settings.Authentication, random);
-            _judging.Open(now);
+            _judging = AuthenticationProtocol.CreateAuthenticator(judged, settings.Authentication, random, _firstIdentifier);
+            if (_proxied is not { } proxied || !_judging.TryAdopt(proxied))
+            {
+                _judging.Open(now);
+            }
         }
 
+        _proxied = null;
+        _firstIdentifier = null;
         if (localMethod is { } answered && settings.Credentials is { } credentials)
         {
             _answering = AuthenticationProtocol.CreatePeer(answered, credentials, settings.Authentication, random);

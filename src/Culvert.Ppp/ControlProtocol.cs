@@ -77,6 +77,9 @@ internal abstract class ControlProtocol(INegotiationHost host)
     /// <summary>The option that was refused last, in either direction: what a negotiation that fails was about.</summary>
     public byte DisputedOption { get; private set; }
 
+    /// <summary>True when it was this end that refused it.</summary>
+    public bool HasRefusedLast { get; private set; }
+
     /// <summary>Whether the peer ever said anything in this protocol.</summary>
     public bool HasHeard => _hasHeard;
 
@@ -225,6 +228,18 @@ internal abstract class ControlProtocol(INegotiationHost host)
     }
 
     protected byte NextIdentifier() => ++_identifier;
+
+    /// <summary>Somebody else negotiated in this end's place: opened without a packet, from <see cref="AutomatonState.Starting"/>.</summary>
+    protected void EnterOpened(Timestamp now)
+    {
+        ResetCounters();
+
+        // Which identifier was acknowledged is not known, so nothing is a repetition: a request means that the peer begins anew.
+        _repeatedAcks = MaxRepeatedAcks;
+        _state = AutomatonState.Opened;
+        _restartAt = Timestamp.Never;
+        host.LayerUp(this, now);
+    }
 
     protected void Fire(
         AutomatonEvent happened,
@@ -405,6 +420,7 @@ internal abstract class ControlProtocol(INegotiationHost host)
         }
 
         _hasRefused = true;
+        HasRefusedLast = true;
         _refusedIdentifier = packet.Identifier;
         CountRound(now);
         return true;
@@ -438,6 +454,7 @@ internal abstract class ControlProtocol(INegotiationHost host)
         }
 
         _isRequestOutstanding = false;
+        HasRefusedLast = false;
         AutomatonState before = _state;
         foreach (PppOption option in new PppOptionList(packet.Data))
         {

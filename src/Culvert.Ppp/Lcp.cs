@@ -17,7 +17,7 @@ internal interface ILcpHost : INegotiationHost
 }
 
 /// <summary>The Link Control Protocol (RFC 1661 sections 5 and 6, RFC 1570 section 2).</summary>
-internal sealed class Lcp : ControlProtocol
+internal sealed partial class Lcp : ControlProtocol
 {
     private const ushort DefaultMru = 1500;
 
@@ -32,6 +32,9 @@ internal sealed class Lcp : ControlProtocol
     private Wanted _wanted;
     private uint _localMagic;
     private ushort _localMru = DefaultMru;
+    private byte[]? _peerOptions;
+    private uint _localAccm;
+    private byte _localFcs;
     private byte _methodIndex;
     private byte _loopEvidence;
 
@@ -52,6 +55,8 @@ internal sealed class Lcp : ControlProtocol
         Magic = 4,
         Pfc = 8,
         Acfc = 16,
+        Accm = 32,
+        Fcs = 64,
     }
 
     public override PppProtocol Protocol => PppProtocol.Lcp;
@@ -73,6 +78,24 @@ internal sealed class Lcp : ControlProtocol
 
     /// <summary>How this end has to show who it is; null: not at all.</summary>
     public AuthenticationMethod? LocalMethod { get; private set; }
+
+    /// <summary>What the access concentrator wants and allows (RFC 3437); null when it says nothing.</summary>
+    public LcpGuidance? Guidance { get; set; }
+
+    /// <summary>What was negotiated under <see cref="Guidance"/>, once; null when nothing was, or without guidance.</summary>
+    public LcpAgreement? TakeAgreement()
+    {
+        if (Guidance is null || _peerOptions is not { } received)
+        {
+            return null;
+        }
+
+        _peerOptions = null;
+        Span<byte> buffer = stackalloc byte[256];
+        var options = new WireWriter(buffer);
+        WriteRequest(ref options);
+        return LcpAgreement.Of(options.Written.ToArray(), received);
+    }
 
     public void SendEchoRequest()
     {
@@ -100,7 +123,36 @@ internal sealed class Lcp : ControlProtocol
         _wanted |= _settings.RequestAcfc ? Wanted.Acfc : Wanted.None;
         _localMru = _settings.Mru;
         _methodIndex = 0;
+        if (Guidance is { } guidance)
+        {
+            FollowWishes(guidance.Want);
+        }
+
         ChooseMagic();
+    }
+
+    // RFC 3437 section 2.1: the first request is built from what the concentrator wants; a smaller MRU may be asked for.
+    private void FollowWishes(LcpLinkOptions want)
+    {
+        _wanted |= want.Pfc ? Wanted.Pfc : Wanted.None;
+        _wanted |= want.Acfc ? Wanted.Acfc : Wanted.None;
+        if (want.Mru is ushort mru)
+        {
+            _wanted |= Wanted.Mru;
+            _localMru = Math.Min(mru, _settings.Mru);
+        }
+
+        if (want.Accm is uint accm)
+        {
+            _wanted |= Wanted.Accm;
+            _localAccm = accm;
+        }
+
+        if (want.Fcs is byte fcs)
+        {
+            _wanted |= Wanted.Fcs;
+            _localFcs = fcs;
+        }
     }
 
     protected override void WriteRequest(ref WireWriter options)
@@ -108,6 +160,11 @@ internal sealed class Lcp : ControlProtocol
         if ((_wanted & Wanted.Mru) != 0)
         {
             options.WriteOption(LcpOption.MaximumReceiveUnit, _localMru);
+        }
+
+        if ((_wanted & Wanted.Accm) != 0)
+        {
+            options.WriteOption(LcpOption.AsyncControlCharacterMap, _localAccm);
         }
 
         if ((_wanted & Wanted.Authentication) != 0)
@@ -129,6 +186,11 @@ internal sealed class Lcp : ControlProtocol
         {
             options.WriteOption(LcpOption.AddressAndControlFieldCompression);
         }
+
+        if ((_wanted & Wanted.Fcs) != 0)
+        {
+            options.WriteByteOption(LcpOption.FcsAlternatives, _localFcs);
+        }
     }
 
     protected override void JudgeAll(ReadOnlySpan<byte> options, ref WireWriter nak, ref WireWriter reject)
@@ -147,11 +209,14 @@ internal sealed class Lcp : ControlProtocol
     protected override OptionVerdict Judge(in PppOption option, ref WireWriter nak) => option.Type switch
     {
         LcpOption.MaximumReceiveUnit => JudgeMru(option, ref nak),
-        LcpOption.AsyncControlCharacterMap => option.Data.Length == 4 ? OptionVerdict.Acceptable : OptionVerdict.Reject,
+        LcpOption.AsyncControlCharacterMap => JudgeAccm(option, ref nak),
         LcpOption.AuthenticationProtocol => JudgeAuthentication(option, ref nak),
         LcpOption.MagicNumber => JudgeMagic(option, ref nak),
-        LcpOption.ProtocolFieldCompression or LcpOption.AddressAndControlFieldCompression =>
-            option.Data.IsEmpty ? OptionVerdict.Acceptable : OptionVerdict.Reject,
+        LcpOption.ProtocolFieldCompression =>
+            option.Data.IsEmpty && Guidance?.Allow is not { Pfc: false } ? OptionVerdict.Acceptable : OptionVerdict.Reject,
+        LcpOption.AddressAndControlFieldCompression =>
+            option.Data.IsEmpty && Guidance?.Allow is not { Acfc: false } ? OptionVerdict.Acceptable : OptionVerdict.Reject,
+        LcpOption.FcsAlternatives => JudgeFcs(option, ref nak),
 
         // MRRU above all: to acknowledge it is to promise multilink (RFC 1990 section 5.1.1).
         _ => OptionVerdict.Reject,
@@ -186,6 +251,11 @@ internal sealed class Lcp : ControlProtocol
         }
 
         TransmitFraming = new PppFraming(acfc, pfc);
+        if (Guidance is { } guidance)
+        {
+            _peerOptions = options.ToArray();
+            PeerMru = Math.Min(PeerMru, guidance.Allow?.Mru ?? PeerMru);
+        }
     }
 
     protected override void TakeNak(in PppOption option, Timestamp now)
@@ -206,6 +276,13 @@ internal sealed class Lcp : ControlProtocol
                 break;
             case LcpOption.MagicNumber:
                 ChooseMagic();
+                break;
+            case LcpOption.AsyncControlCharacterMap when option.TryGetUInt32(out uint accm):
+                // A Nak names characters that the peer needs escaped as well (RFC 1662 section 7.1).
+                _localAccm |= accm;
+                break;
+            case LcpOption.FcsAlternatives:
+                _wanted &= ~Wanted.Fcs;
                 break;
             case LcpOption.ProtocolFieldCompression:
                 _wanted &= ~Wanted.Pfc;
@@ -230,6 +307,12 @@ internal sealed class Lcp : ControlProtocol
                 break;
             case LcpOption.MagicNumber:
                 _wanted &= ~Wanted.Magic;
+                break;
+            case LcpOption.AsyncControlCharacterMap:
+                _wanted &= ~Wanted.Accm;
+                break;
+            case LcpOption.FcsAlternatives:
+                _wanted &= ~Wanted.Fcs;
                 break;
             case LcpOption.ProtocolFieldCompression:
                 _wanted &= ~Wanted.Pfc;
@@ -292,6 +375,52 @@ internal sealed class Lcp : ControlProtocol
         }
 
         nak.WriteOption(LcpOption.MaximumReceiveUnit, DefaultMru);
+        return OptionVerdict.Nak;
+    }
+
+    // RFC 3437 section 2.2: an option that the concentrator does not allow is one that its line cannot do.
+    private OptionVerdict JudgeAccm(in PppOption option, ref WireWriter nak)
+    {
+        if (!option.TryGetUInt32(out uint map) || Guidance?.Allow is { Accm: null })
+        {
+            return OptionVerdict.Reject;
+        }
+
+        uint allowed = Guidance?.Allow?.Accm ?? uint.MaxValue;
+        if ((map & ~allowed) == 0)
+        {
+            return OptionVerdict.Acceptable;
+        }
+
+        if (!MayNak)
+        {
+            return OptionVerdict.Reject;
+        }
+
+        nak.WriteOption(LcpOption.AsyncControlCharacterMap, allowed);
+        return OptionVerdict.Nak;
+    }
+
+    // The checksum is the concentrator's, so nothing is known of it unless the concentrator says so.
+    private OptionVerdict JudgeFcs(in PppOption option, ref WireWriter nak)
+    {
+        if (option.Data.Length != 1 || Guidance?.Allow?.Fcs is not byte allowed)
+        {
+            return OptionVerdict.Reject;
+        }
+
+        byte asked = option.Data[0];
+        if ((asked & ~allowed) == 0)
+        {
+            return OptionVerdict.Acceptable;
+        }
+
+        if (!MayNak || (asked & allowed) == 0)
+        {
+            return OptionVerdict.Reject;
+        }
+
+        nak.WriteByteOption(LcpOption.FcsAlternatives, (byte)(asked & allowed));
         return OptionVerdict.Nak;
     }
 

@@ -29,13 +29,20 @@ public sealed partial class PppLink : ILcpHost
     {
         if (layer is Lcp)
         {
+            if (_lcp.TakeAgreement() is { } agreement)
+            {
+                Raise(PppLinkEvent.LcpAgreed(agreement));
+            }
+
             BeginAuthentication(now);
         }
         else if (layer is Ipcp ipcp)
         {
             if (ipcp.LacksLocalAddress)
             {
-                Close(LinkCloseReason.NegotiationFailed, "IPCP: the peer acknowledged 0.0.0.0 instead of assigning an address", now);
+                const string Problem = "IPCP: the peer acknowledged 0.0.0.0 instead of assigning an address";
+                Remember(LinkCloseReason.NegotiationFailed, Problem, ipcp);
+                Close(LinkCloseReason.NegotiationFailed, Problem, now);
                 return;
             }
 
@@ -56,6 +63,7 @@ public sealed partial class PppLink : ILcpHost
         _authentication.Close();
         _keepalive.Stop();
         _phaseEndsAt = Timestamp.Never;
+        Proxy = ProxyUse.None;
         if (Phase != PppPhase.Terminate)
         {
             Phase = PppPhase.Establish;
@@ -109,6 +117,7 @@ public sealed partial class PppLink : ILcpHost
         }
         else
         {
+            Remember(reason, text, layer);
             Close(reason, text, now);
         }
     }

@@ -165,7 +165,9 @@ public sealed partial class PppLink
         else
         {
             string waited = $"{_settings.NetworkTimeout.TotalSeconds:F0} s";
-            Close(LinkCloseReason.NetworkTimeout, $"no network protocol open for {waited}{DescribeNetworks()}", now);
+            bool isRejected = _networks.Length > 0 && _networks[0].IsRejected;
+            LinkCloseReason reason = isRejected ? LinkCloseReason.NetworkRejected : LinkCloseReason.NetworkTimeout;
+            Close(reason, $"no network protocol open for {waited}{DescribeNetworks()}", now);
         }
     }
 
@@ -219,14 +221,30 @@ public sealed partial class PppLink
     }
 
     /// <summary>The first reason is the cause; later ones are its consequences.</summary>
-    private void Remember(LinkCloseReason reason, string text)
+    private void Remember(LinkCloseReason reason, string text, ControlProtocol? failed = null)
     {
         if (_closeReason == LinkCloseReason.None)
         {
             _closeReason = reason;
             _closeText = text;
+            _closeProtocol = ProtocolConcerned(reason, failed);
+            _isRefusedHere = failed?.HasRefusedLast == true;
         }
     }
+
+    private PppProtocol ProtocolConcerned(LinkCloseReason reason, ControlProtocol? failed) => reason switch
+    {
+        LinkCloseReason.PeerAuthenticationFailed => ProtocolOf(PeerMethod),
+        LinkCloseReason.LocalAuthenticationFailed => ProtocolOf(LocalMethod),
+        LinkCloseReason.AuthenticationTimeout => ProtocolOf(PeerMethod ?? LocalMethod),
+        LinkCloseReason.AuthenticationRefused => ProtocolOf(_lcp.PeerMethod ?? _settings.AuthenticatePeer[0]),
+        LinkCloseReason.NoEchoAnswer or LinkCloseReason.LoopDetected or LinkCloseReason.NoAnswer => PppProtocol.Lcp,
+        LinkCloseReason.NegotiationFailed => failed?.Protocol ?? PppProtocol.Lcp,
+        LinkCloseReason.NetworkTimeout or LinkCloseReason.NetworkRejected or LinkCloseReason.NetworkRefused => PppProtocol.Ipcp,
+        _ => default,
+    };
+
+    private static PppProtocol ProtocolOf(AuthenticationMethod? method) => (PppProtocol)(method?.ProtocolNumber() ?? 0);
 
     private void RememberSilence()
     {
@@ -256,7 +274,7 @@ public sealed partial class PppLink
         _phaseEndsAt = Timestamp.Never;
         Phase = PppPhase.Dead;
         _lcp.Reset();
-        Raise(PppLinkEvent.ClosedBecause(_closeReason, _closeText));
+        Raise(PppLinkEvent.ClosedBecause(_closeReason, _closeText, _closeProtocol, _isRefusedHere));
     }
 
     internal void SendAuthentication(AuthenticationMethod method, ReadOnlySpan<byte> packet)

@@ -29,10 +29,12 @@ public sealed partial class PppLink
     private Timestamp _phaseEndsAt = Timestamp.Never;
     private Timestamp _rejectsSince;
     private string _closeText = "";
+    private PppProtocol _closeProtocol;
     private LinkCloseReason _closeReason;
     private byte _rejectsSent;
     private byte _identificationsSeen;
     private bool _isEchoRefused;
+    private bool _isRefusedHere;
 
     /// <param name="settings">Shared by all links of a profile.</param>
     /// <param name="random">Source of magic numbers and challenges; must not be predictable in a node.</param>
@@ -109,16 +111,10 @@ public sealed partial class PppLink
     /// <summary>The session below is there: begins to negotiate. Ignored on a link that is not Dead.</summary>
     public void Open(Timestamp now)
     {
-        if (Phase != PppPhase.Dead)
+        if (TryBegin(now))
         {
-            return;
+            _lcp.Up(now);
         }
-
-        _closeReason = LinkCloseReason.None;
-        _closeText = "";
-        Phase = PppPhase.Establish;
-        _lcp.Open(now);
-        _lcp.Up(now);
     }
 
     /// <summary>Takes one frame in any form that <see cref="PppFrame.TryRead"/> reads.</summary>
@@ -268,5 +264,12 @@ public sealed partial class PppLink
     /// <summary>Data from the peer passed: it is alive. Costs a store; call it as often as is convenient.</summary>
     public void NoteDataReceived(Timestamp now) => _keepalive.Heard(now);
 
-    public override string ToString() => $"{Phase} LCP {_lcp.State}" + (Ipcp is { } ipcp ? $" IPCP {ipcp.State}" : "");
+    public override string ToString() =>
+        $"{Phase} LCP {_lcp.State}" + (Ipcp is { } ipcp ? $" IPCP {ipcp.State}" : "") + Proxy switch
+        {
+            ProxyUse.Renegotiated => ", negotiated anew in place of what the LAC had agreed on",
+            ProxyUse.Lcp => ", LCP taken over from the LAC",
+            ProxyUse.LcpAndAuthentication => ", LCP and authentication taken over from the LAC",
+            _ => "",
+        };
 }

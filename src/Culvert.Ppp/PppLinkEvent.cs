@@ -1,5 +1,6 @@
 using Culvert.Core;
 using Culvert.Ppp.Authentication;
+using Culvert.Ppp.Wire;
 
 namespace Culvert.Ppp;
 
@@ -37,6 +38,12 @@ public enum PppLinkEventKind : byte
 
     /// <summary>The peer said what it is (RFC 1570 section 2.1); <see cref="PppLinkEvent.Text"/>.</summary>
     Identification,
+
+    /// <summary>The negotiation of an access concentrator was taken over or not; <see cref="PppLinkEvent.Text"/> says what and why.</summary>
+    ProxyJudged,
+
+    /// <summary>LCP is open under a <see cref="PppLink.Guidance"/>; <see cref="PppLinkEvent.Agreement"/> is what the LAC waits for.</summary>
+    LcpAgreed,
 
     /// <summary>The end; <see cref="PppLinkEvent.Reason"/> and <see cref="PppLinkEvent.Text"/> say why. The last event.</summary>
     Closed,
@@ -80,6 +87,9 @@ public enum LinkCloseReason : byte
     /// <summary>No network protocol came up.</summary>
     NetworkTimeout,
 
+    /// <summary>The peer knows none of the network protocols of this end.</summary>
+    NetworkRejected,
+
     /// <summary>This end has no address (or no permission) for the peer.</summary>
     NetworkRefused,
 
@@ -99,12 +109,25 @@ public readonly struct PppLinkEvent
         _content = content;
     }
 
+    private PppLinkEvent(LinkCloseReason reason, string text, PppProtocol protocol, bool isRefusedHere)
+        : this(PppLinkEventKind.Closed, reason, text)
+    {
+        Protocol = protocol;
+        IsRefusedHere = isRefusedHere;
+    }
+
     public PppLinkEventKind Kind { get; }
 
     /// <summary>Closed only.</summary>
     public LinkCloseReason Reason { get; }
 
-    /// <summary>Identification and Closed; otherwise empty. Printable.</summary>
+    /// <summary>Closed only: the protocol that failed; 0 when it was none in particular.</summary>
+    public PppProtocol Protocol { get; }
+
+    /// <summary>Closed with NegotiationFailed only: this end refused last what the peer wanted; otherwise the peer did.</summary>
+    public bool IsRefusedHere { get; }
+
+    /// <summary>Identification, ProxyJudged and Closed; otherwise empty. Printable.</summary>
     public string Text => _content as string ?? "";
 
     /// <summary>AuthenticationRequested only.</summary>
@@ -112,6 +135,9 @@ public readonly struct PppLinkEvent
 
     /// <summary>NetworkUp only.</summary>
     public IpcpResult? Ipcp => _content as IpcpResult;
+
+    /// <summary>LcpAgreed only.</summary>
+    public LcpAgreement? Agreement => _content as LcpAgreement;
 
     internal static PppLinkEvent Of(PppLinkEventKind kind) => new(kind);
 
@@ -122,12 +148,17 @@ public readonly struct PppLinkEvent
 
     internal static PppLinkEvent IdentifiedAs(string text) => new(PppLinkEventKind.Identification, LinkCloseReason.None, text);
 
-    internal static PppLinkEvent ClosedBecause(LinkCloseReason reason, string text) => new(PppLinkEventKind.Closed, reason, text);
+    internal static PppLinkEvent ProxyJudgedAs(string text) => new(PppLinkEventKind.ProxyJudged, LinkCloseReason.None, text);
+
+    internal static PppLinkEvent LcpAgreed(LcpAgreement agreement) => new(PppLinkEventKind.LcpAgreed, LinkCloseReason.None, agreement);
+
+    internal static PppLinkEvent ClosedBecause(LinkCloseReason reason, string text, PppProtocol protocol, bool isRefusedHere) =>
+        new(reason, text, protocol, isRefusedHere);
 
     public override string ToString() => Kind switch
     {
         PppLinkEventKind.Closed => $"{Kind} {Reason}: {Text}",
-        PppLinkEventKind.Identification => $"{Kind} '{Text}'",
+        PppLinkEventKind.Identification or PppLinkEventKind.ProxyJudged => $"{Kind} '{Text}'",
         PppLinkEventKind.NetworkUp => $"{Kind} {Ipcp}",
         _ => Kind.ToString(),
     };

@@ -31,6 +31,12 @@ public sealed class PppLinkSettings
         init => field = value >= MinMru ? value : throw new ArgumentOutOfRangeException(nameof(value));
     } = 1500;
 
+    /// <summary>
+    /// Largest MRU that an access concentrator may have promised the peer in this end's place, in octets. A larger one is negotiated
+    /// anew. Not <see cref="Mru"/>, which follows the path: too large a packet on the path is fragmented there, and works.
+    /// </summary>
+    public ushort ProxiedMruLimit { get; init; } = 1500;
+
     /// <summary>Asks the peer to leave out FF 03. What the peer sends is read either way.</summary>
     public bool RequestAcfc { get; init; }
 

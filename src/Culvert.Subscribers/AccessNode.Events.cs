@@ -40,7 +40,7 @@ public sealed partial class AccessNode
             }
             else if (_closing.TryDequeue(out Subscriber? subscriber))
             {
-                subscriber.Session.Close(Disconnects.SessionClosed(subscriber.EndReason ?? ""), now);
+                subscriber.Session.Close(Disconnects.SessionClosed(subscriber.EndReason ?? "", subscriber.EndCause), now);
             }
             else
             {
@@ -85,7 +85,7 @@ public sealed partial class AccessNode
                 OnSessionEstablished(e.Session!, now);
                 break;
             case L2tpEventKind.SessionClosed:
-                OnSessionClosed(e.Session!, e.Disconnect?.ToString() ?? "closed", now);
+                OnSessionClosed(e.Session!, e.Disconnect, now);
                 break;
             case L2tpEventKind.LinkInfoChanged:
                 TellOfLine(e);
@@ -160,8 +160,17 @@ public sealed partial class AccessNode
             case PppLinkEventKind.Identification:
                 Tell(NodeEventKind.Detail, $"identifies itself as '{e.Text}'", subscriber);
                 break;
+            case PppLinkEventKind.ProxyJudged:
+                Tell(NodeEventKind.Detail, e.Text, subscriber);
+                break;
+            case PppLinkEventKind.LcpAgreed:
+                LcpAgreement agreed = e.Agreement!;
+                subscriber.Session.TrySendAccm(
+                    new Accm(agreed.SendAccm, agreed.ReceiveAccm), now, new ProxyLcp(null, agreed.LastSent, agreed.LastReceived));
+                break;
             case PppLinkEventKind.Closed:
                 subscriber.EndReason ??= e.Text;
+                subscriber.EndCause ??= PppCauses.Of(e);
                 subscriber.IsLinkClosed = true;
                 break;
         }
@@ -180,11 +189,12 @@ public sealed partial class AccessNode
     }
 
     /// <summary>A session without an owner was refused before it got one, and its CDN says why.</summary>
-    private void OnSessionClosed(Session session, string reason, Timestamp now)
+    private void OnSessionClosed(Session session, Disconnect? disconnect, Timestamp now)
     {
+        string reason = disconnect?.ToString() ?? "closed";
         if (session.Owner is Subscriber subscriber)
         {
-            OnSessionClosed(subscriber, reason, now);
+            OnSessionClosed(subscriber, disconnect, now);
         }
         else if (session.Owner is OutgoingLine line)
         {
@@ -205,10 +215,8 @@ public sealed partial class AccessNode
             return;
         }
 
-        // PPP begins anew here, so what the LAC learned from the user, a password perhaps, is not kept.
-        subscriber.Session.ForgetProxy();
         Plane.Update(subscriber);
-        subscriber.Link.Open(now);
+        subscriber.Role.OpenLink(subscriber, now);
         while (subscriber.EarlyFrames?.TryDequeue(out byte[] frame) == true)
         {
             subscriber.Link.Receive(frame, now);
@@ -218,9 +226,19 @@ public sealed partial class AccessNode
         Settle(subscriber, now);
     }
 
-    private void OnSessionClosed(Subscriber subscriber, string reason, Timestamp now)
+    private void OnSessionClosed(Subscriber subscriber, Disconnect? disconnect, Timestamp now)
     {
+        string reason = disconnect?.ToString() ?? "closed";
         subscriber.Link.LowerLayerDown(reason, now);
+        while (subscriber.Link.TryNextEvent(out PppLinkEvent last))
+        {
+            if (last is { Kind: PppLinkEventKind.Closed, Reason: not LinkCloseReason.LowerLayerDown })
+            {
+                // PPP was ending by itself, and the LAC was faster than its last words.
+                subscriber.EndReason ??= last.Text;
+            }
+        }
+
         if (subscriber.IsUp)
         {
             subscriber.IsUp = false;
@@ -229,6 +247,12 @@ public sealed partial class AccessNode
 
         Plane.Remove(subscriber);
         string why = subscriber.EndReason ?? reason;
+        if (subscriber.EndReason is not null && disconnect is { Origin: DisconnectOrigin.Peer, PppCause: { } cause })
+        {
+            // Both ends were at it: what the peer says may be the cause of what was seen here.
+            why += $"; the peer says {cause}";
+        }
+
         Tell(NodeEventKind.SessionDown, why, subscriber);
         subscriber.Role.OnEnded(subscriber, why, now);
         _subscribers.Remove(subscriber);

@@ -184,9 +184,12 @@ public sealed partial class AccessNode
             if (subscriber.IsLinkClosed)
             {
                 // Its last words are out, the answer to a Terminate-Request among them: now the session may go.
-                subscriber.Session.Close(Disconnects.SessionClosed(subscriber.EndReason ?? ""), now);
+                subscriber.Session.Close(Disconnects.SessionClosed(subscriber.EndReason ?? "", subscriber.EndCause), now);
+
+                // The CDN says why in a way that a StopCCN cannot, so it goes before whatever follows from the session's end.
+                bool isSaid = TryTransmitControl(buffer, out length, out path, out trafficClass);
                 HandleL2tpEvents(now);
-                if (TryTransmitControl(buffer, out length, out path, out trafficClass))
+                if (isSaid || TryTransmitControl(buffer, out length, out path, out trafficClass))
                 {
                     return true;
                 }

@@ -123,6 +123,8 @@ internal sealed class DialRole(AccessNode node) : ISessionRole
 
     public TimeSpan IdleTimeout(Subscriber subscriber) => TimeSpan.Zero;
 
+    public void OpenLink(Subscriber subscriber, Timestamp now) => subscriber.Link.Open(now);
+
     /// <summary>We ask nobody who they are, so nobody can show it.</summary>
     public void OnAuthenticationRequested(Subscriber subscriber, AuthenticationRequest request, Timestamp now) =>
         subscriber.Link.Decide(AuthenticationVerdict.Reject("not asked"), now);

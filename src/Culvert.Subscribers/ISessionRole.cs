@@ -9,6 +9,9 @@ internal interface ISessionRole
 {
     string ProfileName(Subscriber subscriber);
 
+    /// <summary>The session carries data now: begin PPP in it.</summary>
+    void OpenLink(Subscriber subscriber, Timestamp now);
+
     /// <summary>The peer showed who it is: answer through <see cref="PppLink.Decide(AuthenticationVerdict, Timestamp)"/>.</summary>
     void OnAuthenticationRequested(Subscriber subscriber, AuthenticationRequest request, Timestamp now);
 

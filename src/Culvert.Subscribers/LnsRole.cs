@@ -73,6 +73,33 @@ internal sealed class LnsRole(AccessNode node, AccessPolicy policy) : ISessionRo
 
     public TimeSpan IdleTimeout(Subscriber subscriber) => ProfileOf(subscriber)?.IdleTimeout ?? TimeSpan.Zero;
 
+    /// <summary>PPP goes on where the LAC stopped, if it went anywhere and the rule allows it. What the LAC told is then forgotten.</summary>
+    public void OpenLink(Subscriber subscriber, Timestamp now)
+    {
+        Session session = subscriber.Session;
+        PppLink link = subscriber.Link;
+        ProxyPolicy use = policy.RuleOf(session.Tunnel)?.ProxyAuthentication ?? ProxyPolicy.Accept;
+        link.Guidance = ProxyFacts.GuidanceOf(session.Call);
+        if (ProxyFacts.Of(session.Call, use) is { } proxied)
+        {
+            link.Open(proxied, now);
+            session.Note(NoteOf(link.Proxy, use), now);
+        }
+        else
+        {
+            link.Open(now);
+        }
+
+        session.ForgetProxy();
+    }
+
+    private static SessionNote NoteOf(ProxyUse use, ProxyPolicy allowed) => use switch
+    {
+        ProxyUse.LcpAndAuthentication => SessionNote.LcpAndAuthenticationTakenOver,
+        ProxyUse.Lcp => SessionNote.LcpTakenOver,
+        _ => allowed == ProxyPolicy.Renegotiate ? SessionNote.ProxyDistrusted : SessionNote.LcpRenegotiated,
+    };
+
     public void OnAuthenticationRequested(Subscriber subscriber, AuthenticationRequest request, Timestamp now)
     {
         bool known = policy.TryFindUser(request.Name, out User? user);
@@ -259,6 +286,7 @@ internal sealed class LnsRole(AccessNode node, AccessPolicy policy) : ISessionRo
                 AuthenticatePeer = [.. profile.Authentication],
                 Authentication = new AuthenticationSettings { LocalName = policy.Settings.NodeName },
                 Mru = (ushort)mru,
+                ProxiedMruLimit = (ushort)profile.Mru,
                 EchoInterval = profile.EchoInterval,
                 EchoFailures = (byte)profile.EchoFailures,
             };

@@ -26,5 +26,8 @@ internal static class Disconnects
 
     public static Disconnect ShuttingDown(string reason) => Disconnect.OfTunnel(StopCcnResult.ShuttingDown, reason);
 
-    public static Disconnect SessionClosed(string reason) => Disconnect.OfSession(CdnResult.Administrative, reason);
+    /// <param name="reason">In words.</param>
+    /// <param name="cause">Why PPP ended; null when it has not.</param>
+    public static Disconnect SessionClosed(string reason, PppDisconnectCause? cause = null) =>
+        Disconnect.OfSession(CdnResult.Administrative, reason) with { PppCause = cause };
 }

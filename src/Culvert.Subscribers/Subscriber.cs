@@ -72,6 +72,9 @@ public sealed class Subscriber : ISequencedSession
     /// <summary>Why we ended it, once we did; told in the log instead of what the layers below saw.</summary>
     internal string? EndReason { get; set; }
 
+    /// <summary>Why PPP ended, for the LAC; null while it has not, and when it was not PPP that ended.</summary>
+    internal PppDisconnectCause? EndCause { get; set; }
+
     /// <summary>PPP is over; once its last frames are out, the session below it is closed.</summary>
     internal bool IsLinkClosed { get; set; }
 

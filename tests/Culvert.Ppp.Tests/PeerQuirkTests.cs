@@ -202,7 +202,7 @@ public sealed class PeerQuirkTests
         pair.Filter = (_, frame) => frame is not [0xFF, 0x03, 0x80, ..];
 
         Assert.True(pair.Run(() => pair.Left.Closed is not null, TimeSpan.FromMinutes(2)), pair.Trace);
-        Assert.Equal(LinkCloseReason.NetworkTimeout, pair.Left.Closed!.Value.Reason);
+        Assert.Equal(LinkCloseReason.NetworkRejected, pair.Left.Closed!.Value.Reason);
         Assert.Contains("the peer rejects IPCP", pair.Left.Closed.Value.Text, StringComparison.Ordinal);
     }
 
@@ -450,5 +450,69 @@ public sealed class PeerQuirkTests
         bench.Give(PppProtocol.Chap, (ControlCode)1, 8, [4, 5, 6, 7, 8, .. "asa"u8]);
         Assert.StartsWith("CHAP, Response (0x02), id 8", Assert.Single(bench.PullPrinted()), StringComparison.Ordinal);
         Assert.Equal((PppPhase.Network, 1), (bench.Link.Phase, bench.End.Count(PppLinkEventKind.Authenticated)));
+    }
+
+    [Fact]
+    public void L2tpns_rejects_IPV6CP_and_the_link_stays_up()
+    {
+        LinkPair pair = Links.UpPair();
+        pair.Left.Link.Receive(Bench.Frame(PppProtocol.Lcp, ControlCode.ProtocolReject, 1, 0x80, 0x57, 1, 1, 0, 14), pair.Now);
+        _ = pair.Run(30);
+        Assert.True(Links.BothUp(pair), pair.Trace);
+        Assert.Equal(0, pair.Left.Count(PppLinkEventKind.NetworkDown));
+    }
+
+    [Fact]
+    public void L2tpns_knows_CHAP_and_PAP_only_and_gets_CHAP()
+    {
+        var bench = new Bench(Links.Server(Links.ServerSettings(AuthenticationMethod.MsChapV2, AuthenticationMethod.ChapMd5, AuthenticationMethod.Pap)));
+        byte[] request = Assert.Single(bench.Pull());
+        bench.Give(PppProtocol.Lcp, ControlCode.ConfigureNak, request[5], 3, 5, 0xC2, 0x23, 5);
+        Assert.Contains("Auth-Prot CHAP, MD5", Assert.Single(bench.PullPrinted()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void L2tpns_as_LAC_repeats_its_challenge_and_the_same_answer_is_given()
+    {
+        var bench = new Bench(Links.Client());
+        bench.OpenLcp([.. Magic, 3, 5, 0xC2, 0x23, 5]);
+        _ = bench.Pull();
+        byte[] challenge = [4, 1, 2, 3, 4, .. "l2tpns"u8];
+        bench.Give(PppProtocol.Chap, (ControlCode)1, 7, challenge);
+        byte[] answer = Assert.Single(bench.Pull());
+        bench.Wait(1.2);
+        bench.Give(PppProtocol.Chap, (ControlCode)1, 7, challenge);
+        Assert.Equal(answer, Assert.Single(bench.Pull()));
+
+        // It has found its tunnel meanwhile; behind it the LNS begins with LCP, in the open link.
+        bench.Give(PppProtocol.Lcp, ControlCode.ConfigureRequest, 1, 5, 6, 9, 9, 9, 9, 3, 5, 0xC2, 0x23, 5);
+        Assert.Collection(
+            bench.PullPrinted(),
+            first => Assert.StartsWith("LCP, Conf-Request", first, StringComparison.Ordinal),
+            second => Assert.StartsWith("LCP, Conf-Ack", second, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void SoftEther_sends_an_echo_request_before_LCP_is_open_and_it_does_no_harm()
+    {
+        var bench = new Bench(Links.Client());
+        _ = bench.Pull();
+        bench.Give(PppProtocol.Lcp, ControlCode.EchoRequest, 1, 0, 0, 0, 0);
+        Assert.Empty(bench.Pull()); // RFC 1661 section 5.8: only in the Opened state
+        bench.Give(PppProtocol.Lcp, ControlCode.ConfigureRequest, 2, Magic);
+        Assert.StartsWith("LCP, Conf-Ack", Assert.Single(bench.PullPrinted()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Pppd_of_xl2tpd_misses_the_first_request_and_gets_the_second()
+    {
+        var pair = new LinkPair(Links.Server(Links.ServerSettings(AuthenticationMethod.ChapMd5)), Links.Client());
+        bool isAttached = false;
+        pair.Filter = (from, _) => from != pair.Left || isAttached;
+        pair.Left.Link.Open(pair.Now);
+        _ = pair.Run(0.5);
+        isAttached = true;
+        pair.Right.Link.Open(pair.Now);
+        Assert.True(pair.Run(() => Links.BothUp(pair), TimeSpan.FromSeconds(5)), pair.Trace);
     }
 }

@@ -74,9 +74,13 @@ public sealed class LacEnd : SimulatedEnd, Culvert.L2tp.IPeerPolicy
         $"{Name}: {Endpoint.SessionCount} sessions, {_ids.Count} session IDs, {UpCount} lines up, {Endpoint.Tunnels.Count} tunnels, next deadline {NextDeadline}";
 
     /// <summary>Adds a line whose call is placed as soon as the tunnel is there.</summary>
-    public LacLine PlaceCall(string user, string password)
+    /// <param name="user">The user's name.</param>
+    /// <param name="password">The password that it gives.</param>
+    /// <param name="call">What the LAC says of the call; null for the least.</param>
+    /// <param name="proxied">See <see cref="LacLine.ProxiedLink"/>.</param>
+    public LacLine PlaceCall(string user, string password, IncomingCall? call = null, PppLink? proxied = null)
     {
-        var line = new LacLine(_lines.Count, user, password);
+        var line = new LacLine(_lines.Count, user, password) { Call = call ?? Call, ProxiedLink = proxied };
         _lines.Add(line);
         _timers.Set(line.Index, Timestamp.Zero);
         return line;
@@ -309,7 +313,7 @@ public sealed class LacEnd : SimulatedEnd, Culvert.L2tp.IPeerPolicy
             return; // the tunnel's establishment brings it up again
         }
 
-        if (tunnel.TryPlaceIncomingCall(Call, now, out Session? session))
+        if (tunnel.TryPlaceIncomingCall(line.Call, now, out Session? session))
         {
             line.Session = session;
             session.Owner = line;
@@ -330,9 +334,10 @@ public sealed class LacEnd : SimulatedEnd, Culvert.L2tp.IPeerPolicy
     private void OpenLink(LacLine line, Timestamp now)
     {
         SetUp(line, false, now);
-        line.Link = new PppLink(line.LinkSettings, _random);
+        line.Link = line.ProxiedLink ?? new PppLink(line.LinkSettings, _random);
+        line.ProxiedLink = null;
         line.IsLinkClosed = false;
-        line.Link.Open(now);
+        line.Link.Open(now); // without effect on one that is open already
         Settle(line, now);
     }
 

@@ -26,6 +26,14 @@ public sealed class LacLine
 
     public bool IsUp { get; internal set; }
 
+    /// <summary>What the LAC says of the call.</summary>
+    public IncomingCall Call { get; init; } = IncomingCall.Default;
+
+    /// <summary>
+    /// The user's end, which has negotiated with the LAC already and goes on with the LNS; it serves one call. Null: it begins with the LNS.
+    /// </summary>
+    public PppLink? ProxiedLink { get; internal set; }
+
     /// <summary>The call is placed again whenever it ends.</summary>
     public bool IsWanted { get; internal set; } = true;
 

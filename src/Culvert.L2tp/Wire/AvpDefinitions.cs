@@ -104,14 +104,10 @@ public static class AvpDefinitions
             with { MayRepeat = true },
         Row(AvpType.ControlConnectionDs, "Control Connection DS", AvpFormat.PerHopBehavior, !M, H, None, StartMessages, 3308),
         Row(AvpType.SessionDs, "Session DS", AvpFormat.PerHopBehavior, !M, H, None, MessageSet.Of(Icrq, Icrp, Ocrq, Ocrp), 3308),
-        Row(AvpType.LcpWantOptions, "LCP Want Options", AvpFormat.LcpOptions, !M, H, None, ConnectedMessages, 3437)
-            with { IsRecognized = false },
-        Row(AvpType.LcpAllowOptions, "LCP Allow Options", AvpFormat.LcpOptions, !M, H, None, ConnectedMessages, 3437)
-            with { IsRecognized = false },
-        Row(AvpType.LnsLastSentLcpConfreq, "LNS Last Sent LCP Confreq", AvpFormat.LcpOptions, !M, H, None, MessageSet.Of(Sli), 3437)
-            with { IsRecognized = false },
-        Row(AvpType.LnsLastReceivedLcpConfreq, "LNS Last Received LCP Confreq", AvpFormat.LcpOptions, !M, H, None, MessageSet.Of(Sli), 3437)
-            with { IsRecognized = false },
+        Row(AvpType.LcpWantOptions, "LCP Want Options", AvpFormat.LcpOptions, !M, H, None, ConnectedMessages, 3437),
+        Row(AvpType.LcpAllowOptions, "LCP Allow Options", AvpFormat.LcpOptions, !M, H, None, ConnectedMessages, 3437),
+        Row(AvpType.LnsLastSentLcpConfreq, "LNS Last Sent LCP Confreq", AvpFormat.LcpOptions, !M, H, None, MessageSet.Of(Sli), 3437),
+        Row(AvpType.LnsLastReceivedLcpConfreq, "LNS Last Received LCP Confreq", AvpFormat.LcpOptions, !M, H, None, MessageSet.Of(Sli), 3437),
         Row(AvpType.ModemOnHoldCapable, "Modem On-Hold Capable", AvpFormat.Empty, !M, H, None, StartMessages, 3573),
         Row(AvpType.ModemOnHoldStatus, "Modem On-Hold Status", AvpFormat.ModemOnHoldStatus, !M, H, MessageSet.Of(Mdmst), None, 3573),
         Row(AvpType.PppoeRelay, "PPPoE Relay", AvpFormat.Octets, !M, H, None, MessageSet.Of(Srrq, Srrp, Icrq, Icrp, Iccn, Cdn), 3817)

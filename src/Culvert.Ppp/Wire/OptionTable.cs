@@ -34,6 +34,7 @@ public static class LcpOption
     public const byte MagicNumber = 5;
     public const byte ProtocolFieldCompression = 7;
     public const byte AddressAndControlFieldCompression = 8;
+    public const byte FcsAlternatives = 9;
     public const byte MultilinkMrru = 17;
     public const byte EndpointDiscriminator = 19;
 }
@@ -66,7 +67,7 @@ public static class OptionTable
         new(LcpOption.MagicNumber, "Magic-Num", OptionFormat.Hexadecimal32, 4, 4),
         new(LcpOption.ProtocolFieldCompression, "PFC", OptionFormat.Flag, 0, 0),
         new(LcpOption.AddressAndControlFieldCompression, "ACFC", OptionFormat.Flag, 0, 0),
-        new(9, "FCS-Alternatives", OptionFormat.Octets, 1, 1),
+        new(LcpOption.FcsAlternatives, "FCS-Alternatives", OptionFormat.Octets, 1, 1),
         new(10, "Self-Describing-Pad", OptionFormat.Octets, 1, 1),
         new(11, "Numbered-Mode", OptionFormat.Octets, 0, Any),
         new(13, "Callback", OptionFormat.Octets, 1, Any),

@@ -83,6 +83,13 @@ public static class PppOptionWriterExtensions
         writer.WriteByte(PppOption.HeaderLength);
     }
 
+    public static void WriteByteOption(this ref WireWriter writer, byte type, byte value)
+    {
+        writer.WriteByte(type);
+        writer.WriteByte(PppOption.HeaderLength + 1);
+        writer.WriteByte(value);
+    }
+
     public static void WriteOption(this ref WireWriter writer, byte type, ushort value)
     {
         writer.WriteByte(type);

@@ -46,8 +46,21 @@ public sealed record PeerRule : TunnelPolicy
     /// <summary>Name of the profile for this peer's sessions; null for the first profile.</summary>
     public string? Profile { get; init; }
 
+    /// <summary>Whether PPP goes on where this peer, as a LAC, has begun it.</summary>
+    public ProxyPolicy ProxyAuthentication { get; init; }
+
     public bool Matches(IpAddress address, string hostName) =>
         (Address is not { } prefix || prefix.Contains(address)) && (HostName is null || Glob.IsMatch(HostName, hostName));
+}
+
+/// <summary>What a LAC's proxied LCP and authentication (RFC 2661 section 4.4.5) are good for.</summary>
+public enum ProxyPolicy : byte
+{
+    /// <summary>Used as far as they fit the profile; the user's proof is verified here all the same.</summary>
+    Accept,
+
+    /// <summary>Never used: LCP and authentication begin anew, so that the LAC's challenge need not be trusted.</summary>
+    Renegotiate,
 }
 
 /// <summary>How sessions are run: authentication, addresses, timers.</summary>

@@ -14,6 +14,9 @@ public sealed class L2tpns
         _program = program;
     }
 
+    /// <summary>It crashed, or was stopped.</summary>
+    public bool HasEnded => _program.HasExited;
+
     /// <summary>It serves only once it has elected itself master of its cluster.</summary>
     public static async Task<L2tpns> StartAsync(Scenario scenario)
     {

@@ -128,7 +128,7 @@ public sealed class CompanionTests
             Assert.Equal((why.PppCause, why.Q931), (to.Ended!.PppCause, to.Ended.Q931));
             Assert.Equal(
                 "closed by the peer: administrative reasons; Q.931 cause 16: normal; " +
-                "PPP cause 16 authentication failed, protocol 0xc023: bad password (CDN 3)", to.Ended.ToString());
+                "PPP cause 16 authentication failed, protocol 0xc023, at peer: bad password (CDN 3)", to.Ended.ToString());
         }
     }
 

@@ -16,6 +16,9 @@ internal sealed class Node(IpAddress address, TunnelSettings settings, ulong see
 
     public List<L2tpEvent> Events { get; } = [];
 
+    /// <summary>What it wants of the LCP of the calls that it dials.</summary>
+    public LcpWishes? Wishes { get; init; }
+
     public int Count(L2tpEventKind kind) => Events.Count(e => e.Kind == kind);
 
     public L2tpEvent Last(L2tpEventKind kind) => Events.FindLast(e => e.Kind == kind);
@@ -33,9 +36,9 @@ internal sealed class World(ulong seed, LinkConditions? conditions = null)
 
     public Timestamp Now => Clock.Now;
 
-    public Node Add(string address, TunnelSettings settings, EndpointLimits? limits = null)
+    public Node Add(string address, TunnelSettings settings, EndpointLimits? limits = null, LcpWishes? wishes = null)
     {
-        var node = new Node(IpAddress.Parse(address), settings, seed + (ulong)_nodes.Count, limits);
+        var node = new Node(IpAddress.Parse(address), settings, seed + (ulong)_nodes.Count, limits) { Wishes = wishes };
         _nodes.Add(node);
         return node;
     }
@@ -109,7 +112,7 @@ internal sealed class World(ulong seed, LinkConditions? conditions = null)
                 if (e.Kind is L2tpEventKind.CallOffered or L2tpEventKind.OutgoingCallRequested)
                 {
                     e.Session!.Accept(Now, e.Kind == L2tpEventKind.OutgoingCallRequested ? 9u : null);
-                    e.Session.Connect(new(64_000, 1, 32_000, true), Now);
+                    e.Session.Connect(new(64_000, 1, 32_000, true, node.Wishes), Now);
                 }
             }
 

@@ -51,6 +51,7 @@ public sealed class ConfigurationFileTests
                 hello: 90s
                 max-sessions: 100
                 profile: work
+                proxy-authentication: renegotiate
               - match: any
             profiles:
               - { name: home, authentication: [mschapv2, chap], pool: default, dns: [192.0.2.53, 192.0.2.54], idle-timeout: 30m }
@@ -73,6 +74,7 @@ public sealed class ConfigurationFileTests
         var peer = c.Settings.Peers[0];
         Assert.Equal(("lac*.carrier.example", IpPrefix.Parse("192.0.2.0/24")), (peer.HostName, peer.Address));
         Assert.Equal(new Secret("s3"), peer.Secret);
+        Assert.Equal([ProxyPolicy.Renegotiate, ProxyPolicy.Accept], c.Settings.Peers.Select(p => p.ProxyAuthentication));
         Assert.Equal((true, TimeSpan.FromSeconds(90), 100, "work"), (peer.HideAvps, peer.Hello, peer.MaxSessions, peer.Profile));
         Assert.True(peer.Matches(IpAddress.Parse("192.0.2.7"), "LAC12.carrier.example"));
         Assert.False(peer.Matches(IpAddress.Parse("198.51.100.7"), "lac12.carrier.example"));
@@ -129,6 +131,7 @@ public sealed class ConfigurationFileTests
     [InlineData("- a\n- b", "culvert.yaml:1:1: the file consists of key: value pairs")]
     [InlineData("node: a\nnode: b", "culvert.yaml:2:1: ")]
     [InlineData("peers: [{match: any, hide-avps: true}]\nprofiles: [{name: x}]", "hiding needs a shared secret")]
+    [InlineData("peers: [{match: any, proxy-authentication: maybe}]\nprofiles: [{name: x}]", "'maybe' is neither accept nor renegotiate")]
     [InlineData("pools: [{name: a, ipv4: 100.64.0.0/16}, {name: b, ipv4: 100.64.9.0/24}]", "overlap")]
     [InlineData("pools: [{name: a, ipv4: 100.64.0.0/16}, {name: a, ipv4: 100.65.0.0/16}]", "used more than once")]
     [InlineData("peers: [{match: any}]", "sessions need a profile")]

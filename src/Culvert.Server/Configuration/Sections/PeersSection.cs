@@ -20,6 +20,18 @@ internal static class PeersSection
             MaxSessions = map.Number("max-sessions", rule.MaxSessions, 1, 65_535),
             IncomingCalls = map.Flag("incoming-calls", rule.IncomingCalls),
             Profile = profile,
+            ProxyAuthentication = ReadProxyPolicy(map),
+        };
+    }
+
+    private static ProxyPolicy ReadProxyPolicy(MapReader map)
+    {
+        const string Key = "proxy-authentication";
+        return map.Text(Key) switch
+        {
+            null or "accept" => ProxyPolicy.Accept,
+            "renegotiate" => ProxyPolicy.Renegotiate,
+            { } other => map.Wrong(Key, $"'{other}' is neither accept nor renegotiate", ProxyPolicy.Accept),
         };
     }
 
