@@ -206,7 +206,7 @@ public sealed partial class Tunnel
     internal void Notice(L2tpNotice notice)
     {
         uint bit = 1u << (int)notice;
-        if ((_noticesGiven & bit) == 0)
+        if (Ended is null && (_noticesGiven & bit) == 0)
         {
             _noticesGiven |= bit;
             _endpoint.Tell(new(L2tpEventKind.Notice, this, Notice: notice));

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using Culvert.Fuzz.Coverage;
-using Culvert.Testing;
 
 namespace Culvert.Fuzz;
 
@@ -206,7 +205,7 @@ public sealed class FuzzRun
         }
 
         return new FuzzFailedException(
-            $"{_target.Name}: {what}\nseed {_seed}, run {_executions}; the least input that does it, {least.Length} of {input.Length} octets:\n{Hex.Dump(least)}\nIn words:\n{story}")
+            $"{_target.Name}: {what}\nseed {_seed}, run {_executions}; the least input that does it, {least.Length} of {input.Length} octets:\n{Convert.ToHexStringLower(least)}\nIn words:\n{story}")
         {
             Data = { ["input"] = least },
         };

@@ -76,10 +76,10 @@ internal sealed class AccessNodeTarget : FuzzTarget
             _hasSecret = (first & 2) != 0;
             _method = (AuthenticationMethod)((second & 0x0F) % 3);
             _keepsCount = (second & 0x40) != 0;
-            _local = new AccessEnd("local", LocalAt, SettingsOf("local", 0), (ulong)second + 1) { IsRecording = false };
+            _local = new AccessEnd("local", LocalAt, SettingsOf("local", 0), (ulong)second + 1, random: s => new NarrowRandom(s)) { IsRecording = false };
             if (dials)
             {
-                _peer = new AccessEnd("peer", PeerAt, SettingsOf("peer", 0), 99) { IsRecording = false };
+                _peer = new AccessEnd("peer", PeerAt, SettingsOf("peer", 0), 99, random: s => new NarrowRandom(s)) { IsRecording = false };
                 _dial = _local.Access.StartDial(DialOf("alice"));
             }
             else

@@ -17,7 +17,7 @@ internal sealed class EndpointSide : IPeerPolicy
     public EndpointSide(TunnelSettings settings, EndpointLimits limits, ulong seed)
     {
         Settings = settings;
-        Endpoint = new L2tpEndpoint(limits, this, Ids, new SeededRandom(seed));
+        Endpoint = new L2tpEndpoint(limits, this, Ids, new NarrowRandom(seed));
     }
 
     public L2tpEndpoint Endpoint { get; }
@@ -130,6 +130,21 @@ internal sealed class EndpointSide : IPeerPolicy
             Must(e.Disconnect is not null, $"{e} without a reason");
             Must(e.Disconnect!.ToString().Length > 0, $"{e} with a reason that says nothing");
             _ended.Add(e.Kind == L2tpEventKind.SessionClosed ? e.Session! : e.Tunnel);
+        }
+    }
+}
+
+/// <summary>Draws small numbers, so that tunnel IDs lie close together and tables by ID stay small; and numbers meet more often.</summary>
+internal sealed class NarrowRandom(ulong seed) : IRandomSource
+{
+    private readonly SeededRandom _random = new(seed);
+
+    public void Fill(Span<byte> destination)
+    {
+        _random.Fill(destination);
+        if (destination.Length == sizeof(uint))
+        {
+            (destination[0], destination[1]) = (0, (byte)(destination[1] & 0x1F));
         }
     }
 }

@@ -158,7 +158,7 @@ internal sealed class PppLinkTarget : FuzzTarget
                     _local.Link.RefuseNetwork("no address", _now);
                     break;
                 case 5:
-                    _local.Link.Close(LinkCloseReason.Administrative, new string('x', decisions.Octet() * 8), _now);
+                    _local.Link.Close(LinkCloseReason.Administrative, new string('x', 1 + (decisions.Octet() * 8)), _now);
                     break;
                 case 6:
                     _local.Link.LowerLayerDown("the session is gone", _now);
