@@ -1,5 +1,6 @@
 using Culvert.Core;
 using Culvert.Dataplane;
+using Culvert.Fuzz.Coverage;
 using Culvert.L2tp;
 using Culvert.L2tp.Wire;
 using Culvert.Ppp.Authentication;
@@ -106,6 +107,7 @@ internal sealed class AccessNodeTarget : FuzzTarget
             {
                 Operate(ref decisions);
                 _local.Check();
+                NoteState();
             }
 
             Finish();
@@ -395,6 +397,17 @@ internal sealed class AccessNodeTarget : FuzzTarget
 
             Must(_local.HoldsNothing, $"something is left: {_local.DescribeWhatIsHeld()}");
             _local.Check();
+        }
+
+        private void NoteState()
+        {
+            int phases = 0;
+            foreach (Subscriber subscriber in _local.Subscribers)
+            {
+                phases = (phases * 8) + (int)subscriber.Link.Phase + 1;
+            }
+
+            EdgeMap.Note(5, (phases << 8) | ((int)(_dial?.State ?? 0) << 4) | (int)(LiveTunnel()?.State ?? 0));
         }
 
         private Tunnel? LiveTunnel() => _local.Tunnels.LastOrDefault();

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using Culvert.Capture;
 using Culvert.Core;
 using Culvert.Dataplane;
+using Culvert.Fuzz.Coverage;
 using Culvert.L2tp.Wire;
 using Culvert.Testing;
 using static Culvert.Fuzz.Claim;
@@ -86,7 +87,7 @@ internal sealed class DecapsulateTarget : FuzzTarget
         Span<byte> datagram = _datagram.AsSpan(0, Math.Min(input.Length - 1, _datagram.Length));
         input.Slice(1, datagram.Length).CopyTo(datagram);
         Verdict verdict = _bench.Forwarder.Decapsulate(datagram, (input[0] & 3) == 3 ? Elsewhere : PlaneBench.Path);
-        Culvert.Fuzz.Coverage.EdgeMap.Note(3, ((int)verdict.Kind << 8) | (int)verdict.Reason);
+        EdgeMap.Note(3, ((int)verdict.Kind << 8) | (int)verdict.Reason);
         story?.Tell($"{L2tpPrinter.ToLine(datagram)}\n{verdict}");
         if (verdict.Kind is VerdictKind.Deliver or VerdictKind.LinkScope)
         {
@@ -138,7 +139,7 @@ internal sealed class EncapsulateTarget : FuzzTarget
         Encapsulation result = session == 0
             ? _bench.Forwarder.Encapsulate(_buffer, Forwarder.Headroom, length, _reply, now, ref sink)
             : _bench.Forwarder.EncapsulateTo(new SessionKey(7, (ushort)session), _buffer, Forwarder.Headroom, length, _reply, now, ref sink);
-        Culvert.Fuzz.Coverage.EdgeMap.Note(4, ((int)result.Kind << 8) | (int)result.Reason);
+        EdgeMap.Note(4, ((int)result.Kind << 8) | (int)result.Reason);
         story?.Tell($"{result.Kind} {result.Reason}, {result.Frames} frames, reply of {result.ReplyLength}");
         Must((result.Kind == EncapsulationKind.Sent) == (sink.Frames > 0) && result.Frames == sink.Frames, "other frames were sent than were told");
         if (result.Kind == EncapsulationKind.Reply)

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Culvert.Capture;
 using Culvert.Core;
+using Culvert.Fuzz.Coverage;
 using Culvert.Linux.Routing;
 using Culvert.Server;
 using Culvert.Server.Captures;
@@ -63,6 +64,7 @@ internal sealed class CaptureTarget : FuzzTarget
         using var text = new StringWriter();
         decoder.Run(reader, text);
         story?.Tell($"{decoder.Summary(reader)}; {reader.Problem}\n{text}");
+        EdgeMap.Note(7, (int)decoder.PrintedCount | ((reader.Problem?.Length ?? 0) << 8));
         Must(reader.FrameCount <= input.Length, "more frames than octets");
         L2tpPrinterTarget.CheckPrinted(text.GetStringBuilder(), isOneLine: false, 10_000 + (400 * input.Length));
         return 1;
@@ -299,6 +301,7 @@ internal sealed class ConfigurationTarget : FuzzTarget
         }
 
         IReadOnlyList<ConfigurationError> errors = ConfigurationFile.Parse("/nonexistent/culvert.yaml", text, out NodeConfiguration? configuration);
+        EdgeMap.Note(6, errors.Count);
         Must((errors.Count == 0) == configuration is not null, "a configuration with errors, or none without");
         foreach (ConfigurationError error in errors)
         {

@@ -36,6 +36,16 @@ public sealed class ConfigurationFileTests
         }
     }
 
+    [Theory]
+    [InlineData("- [\nt")]
+    [InlineData("a: {\n  b: [\nc")]
+    [InlineData("    : \n    l: {}\n    : ")]
+    public void What_the_YAML_library_stumbles_over_is_an_error_with_a_place(string text)
+    {
+        string error = Assert.Single(Bad(text));
+        Assert.Matches(@"^culvert\.yaml:\d+:\d+: .", error);
+    }
+
     [Fact]
     public void Every_key_reaches_its_setting()
     {
