@@ -94,7 +94,9 @@ public sealed class CallEnd : SimulatedEnd, Culvert.L2tp.IPeerPolicy
     public void Want(bool isOutgoing, bool isSequenced) => _wanted.Add(new WantedCall(isOutgoing, isSequenced));
 
     /// <summary>In what this end and its partner do not agree about the calls that this end wants; null when in nothing.</summary>
-    public string? FindQuarrel(CallEnd partner)
+    /// <param name="partner">The other end.</param>
+    /// <param name="isExact">No message was damaged: what was told must be known to the letter.</param>
+    public string? FindQuarrel(CallEnd partner, bool isExact)
     {
         foreach (WantedCall call in _wanted)
         {
@@ -113,19 +115,19 @@ public sealed class CallEnd : SimulatedEnd, Culvert.L2tp.IPeerPolicy
             Session lac = session.IsLac ? session : other;
             Session lns = session.IsLac ? other : session;
             bool isSame = other.PeerSessionId == session.LocalSessionId && other.Tunnel.PeerTunnelId == session.Tunnel.LocalTunnelId
-                && other.Direction == session.Direction && other.IsLac != session.IsLac && other.SequencesData == session.SequencesData
-                && other.Call.SerialNumber == session.Call.SerialNumber && other.Phb == session.Phb;
+                && other.Direction == session.Direction && other.IsLac != session.IsLac;
+            isSame &= !isExact || (other.SequencesData == session.SequencesData && other.Call.SerialNumber == session.Call.SerialNumber && other.Phb == session.Phb);
             if (!isSame)
             {
                 return $"{Name}: {session} ({session.Direction}, sequenced {session.SequencesData}, call {session.Call.SerialNumber}) is {other} ({other.Direction}, sequenced {other.SequencesData}, call {other.Call.SerialNumber}) at {partner.Name}";
             }
 
-            if (ToldOf(lns).Accm is { } accm && lac.Accm != accm)
+            if (isExact && ToldOf(lns).Accm is { } accm && lac.Accm != accm)
             {
                 return $"{Name}: {lac} was told {accm} and knows {lac.Accm}";
             }
 
-            if (ToldOf(lac).Errors is { } errors && lns.CallErrors != errors)
+            if (isExact && ToldOf(lac).Errors is { } errors && lns.CallErrors != errors)
             {
                 return $"{Name}: {lns} was told {errors} and knows {lns.CallErrors}";
             }

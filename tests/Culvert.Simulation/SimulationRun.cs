@@ -353,7 +353,7 @@ public sealed partial class SimulationRun
 
         foreach ((CallEnd opener, CallEnd waiter) in _exchanges)
         {
-            if ((opener.FindQuarrel(waiter) ?? waiter.FindQuarrel(opener)) is { } quarrel)
+            if ((opener.FindQuarrel(waiter, Options.Corruption == 0) ?? waiter.FindQuarrel(opener, Options.Corruption == 0)) is { } quarrel)
             {
                 return quarrel;
             }

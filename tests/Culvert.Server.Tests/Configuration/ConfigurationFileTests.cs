@@ -46,6 +46,11 @@ public sealed class ConfigurationFileTests
         Assert.Matches(@"^culvert\.yaml:\d+:\d+: .", error);
     }
 
+    [Theory]
+    [InlineData("304334341h")]
+    [InlineData("2147483647d")]
+    public void A_duration_beyond_all_time_is_none(string text) => Assert.False(DurationText.TryParse(text, out _));
+
     [Fact]
     public void Every_key_reaches_its_setting()
     {
