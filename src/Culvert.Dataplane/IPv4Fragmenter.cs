@@ -35,13 +35,18 @@ public readonly ref struct IPv4Fragmenter
     /// <param name="packet">A packet that was measured, and may be fragmented.</param>
     /// <param name="mtu">Octets of the largest fragment allowed.</param>
     /// <param name="fragmenter">What writes the fragments.</param>
-    /// <returns>False when a fragment would carry nothing, or more than <see cref="MaxFragments"/> were needed.</returns>
+    /// <returns>
+    /// False when a fragment would carry nothing, more than <see cref="MaxFragments"/> were needed, or the packet is a fragment that ends
+    /// beyond the 65,535 octets of any packet.
+    /// </returns>
     public static bool TryCreate(ReadOnlySpan<byte> packet, int mtu, out IPv4Fragmenter fragmenter)
     {
         int header = IpPacket.HeaderLength(packet);
         int chunk = (mtu - header) & ~(OffsetUnit - 1);
         int payload = packet.Length - header;
-        if (mtu - header < OffsetUnit || payload == 0 || (payload + chunk - 1) / chunk > MaxFragments)
+        // A fragment that reaches beyond the longest packet can be none of one; cut further, its offsets would begin again at 0.
+        bool isBeyond = (IpPacket.FragmentOffset(packet) * OffsetUnit) + packet.Length > ushort.MaxValue;
+        if (mtu - header < OffsetUnit || payload == 0 || (payload + chunk - 1) / chunk > MaxFragments || isBeyond)
         {
             fragmenter = default;
             return false;

@@ -215,7 +215,7 @@ public sealed partial class Tunnel
     {
         _endpoint.Counters.Add(notice);
         uint bit = 1u << (int)notice;
-        if ((_noticesGiven & bit) == 0)
+        if (Ended is null && (_noticesGiven & bit) == 0)
         {
             _noticesGiven |= bit;
             _endpoint.Tell(new(L2tpEventKind.Notice, this, Notice: notice));

@@ -255,6 +255,16 @@ public class EncapsulateTests
         Assert.Equal(0x2000 | (50 + 50), BinaryPrimitives.ReadUInt16BigEndian(second.AsSpan(6)));
     }
 
+    // Its offsets would begin again at 0 and lie over the packet's own header ("ping of death" turned into a teardrop).
+    [Theory]
+    [InlineData(8189, false)]
+    [InlineData(8000, true)]
+    public void A_fragment_that_ends_beyond_any_packet_is_not_cut_further(int place, bool isCut)
+    {
+        byte[] late = Bench.IPv4(Bench.Server, Bench.Subscriber, 17, Bench.Random(3, 800), place);
+        Assert.Equal(isCut, IPv4Fragmenter.TryCreate(late, 420, out _));
+    }
+
     [Fact]
     public void Only_copied_options_go_into_later_fragments()
     {

@@ -55,6 +55,13 @@ public sealed class PeerQuirkTests
         Assert.Equal(["LCP, Conf-Reject (0x04), id 7, length 16, Callback 0x06, Endpoint-Disc class 3 0x00010203, option-99"], bench.PullPrinted());
     }
 
+    [Theory]
+    [InlineData("FF03 FF 03 01")]
+    [InlineData("FF03 00FF 01")]
+    [InlineData("00FF 01")]
+    public void Protocol_00FF_is_none(string frame) =>
+        Assert.False(PppFrame.TryRead(Convert.FromHexString(frame.Replace(" ", "", StringComparison.Ordinal)), out _, out _));
+
     [Fact]
     public void Frames_come_with_and_without_FF03_and_with_short_protocol_numbers_whatever_was_agreed()
     {

@@ -13,6 +13,7 @@ namespace Culvert.Simulation;
 public sealed class AccessEnd : SimulatedEnd
 {
     private readonly ulong _seed;
+    private readonly Func<ulong, IRandomSource> _makeRandom;
     private readonly HashSet<object> _ended = new(ReferenceEqualityComparer.Instance);
     private readonly List<(UdpPath Path, byte[] Frame)> _outgoing = [];
     private readonly List<NodeEvent> _events = [];
@@ -22,10 +23,11 @@ public sealed class AccessEnd : SimulatedEnd
     private readonly byte[] _reply = new byte[Forwarder.ReplyCapacity];
     private ulong _lives;
 
-    public AccessEnd(string name, PeerEndpoint at, NodeSettings settings, ulong seed, int pathMtu = 1500)
+    public AccessEnd(string name, PeerEndpoint at, NodeSettings settings, ulong seed, int pathMtu = 1500, Func<ulong, IRandomSource>? random = null)
         : base(name, at)
     {
         _seed = seed;
+        _makeRandom = random ?? (s => new SeededRandom(s));
         Settings = settings;
         PathMtu = new FixedPathMtu { Octets = pathMtu };
         Resolve = dial => [.. dial.Settings.Lns.Select(ParseEndpoint)];
@@ -205,7 +207,7 @@ public sealed class AccessEnd : SimulatedEnd
         int routes = 0;
         foreach (Subscriber subscriber in all)
         {
-            Must(subscriber.Link.Dropped == 0, $"{subscriber} lost PPP frames before they were sent");
+            Must(subscriber.Link.Dropped == 0 || WasClogged, $"{subscriber} lost PPP frames before they were sent");
             Must(subscriber.Tunnel.Ended is null, $"{subscriber} is in a tunnel that has ended");
             if (subscriber.IsUp && subscriber.Tunnel.Owner is not Dial)
             {
@@ -221,7 +223,7 @@ public sealed class AccessEnd : SimulatedEnd
 
     private void Start()
     {
-        var random = new SeededRandom(_seed + (_lives++ * 1_000_003));
+        IRandomSource random = _makeRandom(_seed + (_lives++ * 1_000_003));
         Routes = new RouteTable();
         Sessions = new SessionTable(random, Routes);
         Forwarder = new Forwarder(Sessions, Routes);

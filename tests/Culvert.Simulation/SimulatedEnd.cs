@@ -19,6 +19,12 @@ public abstract class SimulatedEnd(string name, PeerEndpoint at)
     /// <summary>Switched off: it hears and does nothing.</summary>
     public bool IsOff { get; set; }
 
+    /// <summary>Its socket takes nothing: what it has to send stays in its queues.</summary>
+    public bool IsClogged { get; set; }
+
+    /// <summary>Its socket took nothing for a while once: PPP frames may have been dropped, as they may be.</summary>
+    public bool WasClogged { get; set; }
+
     /// <summary>Whether send windows are checked with every packet; costs a look at each tunnel.</summary>
     public bool WatchesWindows { get; set; } = true;
 

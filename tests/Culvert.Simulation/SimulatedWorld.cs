@@ -92,6 +92,7 @@ public sealed class SimulatedWorld(ulong seed, LinkConditions? conditions = null
         Misbehaviour = default;
         Network.Conditions = LinkConditions.Perfect;
         _cut.Clear();
+        _ends.ForEach(e => e.IsClogged = false);
         foreach ((IpAddress source, IpAddress destination) in _clogged.Keys.ToArray())
         {
             Unclog(source, destination);
@@ -146,7 +147,7 @@ public sealed class SimulatedWorld(ulong seed, LinkConditions? conditions = null
         do
         {
             BeforeTransmit?.Invoke(end);
-            while (end.TryTransmit(_buffer, local, out int length, out UdpPath path))
+            while (!end.IsClogged && end.TryTransmit(_buffer, local, out int length, out UdpPath path))
             {
                 end.WatchSent(path, _buffer.AsSpan(0, length));
                 Send(end.At, path.Peer, _buffer.AsSpan(0, length));

@@ -36,6 +36,15 @@ public sealed record SimulationOptions
     /// <summary>A LAC damages a part of what it sends.</summary>
     public double Misbehaviour { get; init; }
 
+    /// <summary>
+    /// Pairs of bare endpoints that keep incoming and outgoing calls up, tell line status, number their data, and have rate limits, a
+    /// restart policy and a shard's share of tunnel IDs.
+    /// </summary>
+    public int Exchanges { get; init; }
+
+    /// <summary>A peer that knows the protocol lies to the first server.</summary>
+    public bool HasLiar { get; init; }
+
     /// <summary>The lines have a wrong password, so that they never come up: to see that a failure is seen.</summary>
     public bool IsSabotaged { get; init; }
 

@@ -8,7 +8,7 @@ public sealed partial class SimulationRun
     private void Incident()
     {
         SeededRandom random = _world.Random;
-        switch (random.NextBelow(12))
+        switch (random.NextBelow(13))
         {
             case 0 or 1:
                 (IpAddress a, IpAddress b) = DrawWay();
@@ -35,6 +35,16 @@ public sealed partial class SimulationRun
             case 4 or 5:
                 Restart(_world.Ends[random.NextBelow(_world.Ends.Count)], random.NextBelow(2) * random.NextBelow(40));
                 break;
+            case 12:
+                SimulatedEnd full = _world.Ends[random.NextBelow(_world.Ends.Count)];
+                _world.Trace.NoteEvent("fault", $"the socket of {full.Name} takes nothing", _world.Now);
+                (full.IsClogged, full.WasClogged) = (true, true);
+                _world.After(random.NextBelow(30_000) / 1000.0, () =>
+                {
+                    full.IsClogged = false;
+                    _world.Settle(full);
+                });
+                break;
             case 6:
                 SimulatedEnd suspended = _world.Ends[random.NextBelow(_world.Ends.Count)];
                 int seconds = 1 + random.NextBelow(120);
@@ -50,6 +60,12 @@ public sealed partial class SimulationRun
     /// <summary>What operators and users do while all this goes on.</summary>
     private void Operate(SeededRandom random)
     {
+        if (_exchanges.Count > 0 && random.NextBelow(4) == 0)
+        {
+            OperateExchange(random);
+            return;
+        }
+
         AccessEnd server = _servers[random.NextBelow(_servers.Count)];
         LacEnd? lac = _concentrators.Count > 0 ? _concentrators[random.NextBelow(_concentrators.Count)] : null;
         if (server.IsOff || lac is { IsOff: true })
@@ -87,11 +103,32 @@ public sealed partial class SimulationRun
         _world.SettleAll();
     }
 
+    private void OperateExchange(SeededRandom random)
+    {
+        (CallEnd opener, CallEnd waiter) = _exchanges[random.NextBelow(_exchanges.Count)];
+        CallEnd end = random.NextBelow(2) == 0 ? opener : waiter;
+        if (end.IsOff)
+        {
+            return;
+        }
+
+        if (random.NextBelow(3) == 0)
+        {
+            end.CloseTunnel(end.Local(_world.Now));
+        }
+        else
+        {
+            end.HangUp(random.NextBelow(8), end.Local(_world.Now));
+        }
+
+        _world.Settle(end);
+    }
+
     /// <summary>An end loses everything, and is away for a while.</summary>
     private void Restart(SimulatedEnd end, int awaySeconds)
     {
         _world.Trace.NoteEvent("fault", $"{end.Name} restarts, away for {awaySeconds} s", _world.Now);
-        if (end.IsOff || end == _hostile)
+        if (end.IsOff || end == _hostile || end == _liar)
         {
             return;
         }
@@ -115,7 +152,9 @@ public sealed partial class SimulationRun
     {
         SeededRandom random = _world.Random;
         SimulatedEnd client = _world.Ends[_servers.Count + random.NextBelow(_world.Ends.Count - _servers.Count)];
-        AccessEnd server = _servers[random.NextBelow(_servers.Count)];
+        int exchange = _exchanges.FindIndex(x => x.Opener == client || x.Waiter == client);
+        SimulatedEnd server = exchange < 0 ? _servers[random.NextBelow(_servers.Count)]
+            : _exchanges[exchange].Opener == client ? _exchanges[exchange].Waiter : _exchanges[exchange].Opener;
         return random.NextBelow(2) == 0 ? (client.At.Address, server.At.Address) : (server.At.Address, client.At.Address);
     }
 }

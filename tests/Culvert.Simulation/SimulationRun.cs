@@ -42,7 +42,9 @@ public sealed partial class SimulationRun
     private readonly List<(AccessEnd End, Dial Dial, AccessEnd Server)> _branches = [];
     private readonly Dictionary<PeerEndpoint, AccessEnd> _serverAt = [];
     private readonly List<User> _users = [];
+    private readonly List<(CallEnd Opener, CallEnd Waiter)> _exchanges = [];
     private HostilePeer? _hostile;
+    private LyingPeer? _liar;
     private int _steps;
 
     private SimulationRun(ulong seed, SimulationOptions options)
@@ -108,6 +110,8 @@ public sealed partial class SimulationRun
             HasSecret = random.NextBelow(2) == 0,
             HidesAvps = random.NextBelow(2) == 0,
             Window = (int)OneOf(1, 4, 128, 128),
+            Exchanges = random.NextBelow(3) == 0 ? 1 : 0,
+            HasLiar = random.NextBelow(4) == 0,
         };
     }
 
@@ -122,9 +126,14 @@ public sealed partial class SimulationRun
 
         _world.Pass(Options.FaultSeconds);
         _world.EndFaults();
-        if (_hostile is not null)
+        foreach (SimulatedEnd? enemy in (ReadOnlySpan<SimulatedEnd?>)[_hostile, _liar])
         {
-            _hostile.IsOff = true;
+            enemy?.IsOff = true;
+        }
+
+        foreach ((CallEnd opener, CallEnd waiter) in _exchanges)
+        {
+            (opener.IsCalm, waiter.IsCalm) = (true, true);
         }
 
         Timestamp faultsEnded = _world.Now;
@@ -207,6 +216,17 @@ public sealed partial class SimulationRun
             };
         }
 
+        if (Options.HasLiar)
+        {
+            var settings = new TunnelSettings { HostName = "liar", Secret = Options.HasSecret ? System.Text.Encoding.ASCII.GetBytes(TunnelSecret) : null };
+            _liar = _world.Add(new LyingPeer("liar", At("203.0.113", 201), _servers[0].At, _seed + 199, settings));
+        }
+
+        for (int i = 0; i < Options.Exchanges; i++)
+        {
+            BuildExchange(i);
+        }
+
         if (Options.Misbehaviour > 0 && _concentrators.Count > 0)
         {
             _world.Misbehaviour = (_concentrators[^1].At.Address, Options.Misbehaviour);
@@ -230,6 +250,45 @@ public sealed partial class SimulationRun
         {
             lac.PlaceCall($"line{(index * Options.LinesEach) + line}", Options.IsSabotaged ? "wrong" : Password);
         }
+    }
+
+    /// <summary>Two endpoints with everything that the others leave out; what differs from run to run follows from the seed.</summary>
+    private void BuildExchange(int index)
+    {
+        var draw = new SeededRandom(_seed + 31_337);
+        var settings = new TunnelSettings
+        {
+            HostName = "exchange",
+            Secret = Options.HasSecret ? System.Text.Encoding.ASCII.GetBytes(TunnelSecret) : null,
+            HideAvps = Options.HasSecret && Options.HidesAvps,
+            AcceptOutgoingCalls = true,
+            Sequencing = draw.NextBelow(2) == 0 ? SequencingPolicy.OnRequest : SequencingPolicy.Required,
+            OnRestart = (RestartDetection)draw.NextBelow(3),
+            CallRate = draw.NextBelow(2) == 0 ? RateLimit.None : new RateLimit(1, 2),
+            SessionPhb = draw.NextBelow(2) == 0 ? null : (ushort)0x2E00,
+            Channel = ControlChannelSettings.Default with { ReceiveWindow = Options.Window },
+        };
+        EndpointLimits limits = EndpointLimits.Default with
+        {
+            MaxHalfOpenTunnels = 4,
+            MaxHalfOpenSessions = 5,
+            StartRatePerPeer = new RateLimit(1, 2),
+            StartRate = new RateLimit(2, 4),
+            CallRate = draw.NextBelow(2) == 0 ? RateLimit.None : new RateLimit(2, 2),
+        };
+        ushort shards = (ushort)(1 << draw.NextBelow(5));
+        PeerEndpoint waiterAt = At("192.0.2", 100 + (2 * index));
+        CallEnd waiter = _world.Add(new CallEnd(
+            $"waiter{index}", waiterAt, null, _seed + 7000, settings with { HostName = "waiter" }, limits, new TunnelIdSpace(shards, (ushort)draw.NextBelow(shards))));
+        CallEnd opener = _world.Add(new CallEnd(
+            $"opener{index}", At("192.0.2", 101 + (2 * index)), waiterAt, _seed + 8000, settings with { HostName = "opener" }, limits,
+            new TunnelIdSpace(shards, (ushort)draw.NextBelow(shards))));
+        for (int call = 0; call < 6; call++)
+        {
+            (call % 2 == 0 ? opener : waiter).Want(isOutgoing: call % 3 == 0, isSequenced: call % 4 < 2);
+        }
+
+        _exchanges.Add((opener, waiter));
     }
 
     private Dial StartDial(AccessEnd end, int index, AccessEnd server)
@@ -287,9 +346,23 @@ public sealed partial class SimulationRun
     /// <summary>In what two ends do not agree, or null when they do in everything and everything wanted is up.</summary>
     private string? FindQuarrel()
     {
-        if (_world.Ends.FirstOrDefault(e => e.IsOff && e != _hostile) is { } away)
+        if (_world.Ends.FirstOrDefault(e => e.IsOff && e != _hostile && e != _liar) is { } away)
         {
             return $"{away.Name} is away";
+        }
+
+        foreach ((CallEnd opener, CallEnd waiter) in _exchanges)
+        {
+            if ((opener.FindQuarrel(waiter, Options.Corruption == 0) ?? waiter.FindQuarrel(opener, Options.Corruption == 0)) is { } quarrel)
+            {
+                return quarrel;
+            }
+
+            int calls = opener.WantedCount + waiter.WantedCount;
+            if (opener.Endpoint.SessionCount != calls || waiter.Endpoint.SessionCount != calls)
+            {
+                return $"{opener.DescribeWhatIsHeld()}; {waiter.DescribeWhatIsHeld()}; {calls} calls are wanted";
+            }
         }
 
         foreach (LacEnd lac in _concentrators)
@@ -382,12 +455,21 @@ public sealed partial class SimulationRun
             _world.Settle(end);
         }
 
+        foreach ((CallEnd opener, CallEnd waiter) in _exchanges)
+        {
+            opener.CloseAll(opener.Local(_world.Now));
+            waiter.CloseAll(waiter.Local(_world.Now));
+            _world.Settle(opener);
+            _world.Settle(waiter);
+        }
+
         bool isClean = _world.RunUntil(
-            () => _servers.TrueForAll(s => s.HoldsNothing) && _concentrators.TrueForAll(l => l.HoldsNothing) && _branches.TrueForAll(b => b.End.HoldsNothing),
+            () => _servers.TrueForAll(s => s.HoldsNothing) && _concentrators.TrueForAll(l => l.HoldsNothing) && _branches.TrueForAll(b => b.End.HoldsNothing)
+                && _exchanges.TrueForAll(x => x.Opener.HoldsNothing && x.Waiter.HoldsNothing),
             ForgetSeconds);
         Must(
             isClean,
-            $"something is left {ForgetSeconds} s after the end: {string.Join("; ", _servers.Select(s => s.DescribeWhatIsHeld()).Concat(_concentrators.Select(l => l.DescribeWhatIsHeld())).Concat(_branches.Select(b => b.End.DescribeWhatIsHeld())))}");
+            $"something is left {ForgetSeconds} s after the end: {string.Join("; ", _servers.Select(s => s.DescribeWhatIsHeld()).Concat(_concentrators.Select(l => l.DescribeWhatIsHeld())).Concat(_branches.Select(b => b.End.DescribeWhatIsHeld())).Concat(_exchanges.SelectMany(x => new[] { x.Opener.DescribeWhatIsHeld(), x.Waiter.DescribeWhatIsHeld() })))}");
         CheckAll();
     }
 

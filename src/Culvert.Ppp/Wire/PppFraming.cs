@@ -26,7 +26,8 @@ public static class PppFrame
 
     /// <summary>
     /// Splits a frame. Every form is accepted at all times, whatever was negotiated: with and without FF 03, protocol number in one
-    /// or two octets. False when nothing is left, or the protocol number is not one (section 2: its last octet is odd, its first even).
+    /// or two octets. False when nothing is left, or the protocol number is not one (section 2: its last octet
+    /// is odd, its first even; section 6.6: not 00 FF).
     /// </summary>
     public static bool TryRead(ReadOnlySpan<byte> frame, out PppProtocol protocol, out ReadOnlySpan<byte> information)
     {
@@ -38,6 +39,12 @@ public static class PppFrame
         information = default;
         protocol = PppProtocol.None;
         if (frame.IsEmpty)
+        {
+            return false;
+        }
+
+        // 00 FF is no protocol (RFC 1661 section 6.6): compressed it would look like the address of another frame.
+        if (frame[0] == Address || frame is [0, Address, ..])
         {
             return false;
         }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Culvert.Core;
 using Culvert.Server.Configuration.Sections;
@@ -34,29 +35,42 @@ public static class ConfigurationFile
     {
         var errors = new ConfigurationErrors(path);
         configuration = null;
+        if (TryLoad(text, errors, out YamlNode? root) && root is YamlMappingNode map)
+        {
+            var reader = new MapReader(map, "the file", errors);
+            NodeConfiguration read = ReadNode(reader);
+            reader.Finish();
+            configuration = errors.Count == 0 ? read : null;
+        }
+        else if (root is not null)
+        {
+            errors.Add(root, "the file consists of key: value pairs, for example listen: [0.0.0.0:1701]");
+        }
+
+        return errors.Sorted;
+    }
+
+    private static bool TryLoad(string text, ConfigurationErrors errors, [NotNullWhen(true)] out YamlNode? root)
+    {
+        root = null;
+        var parser = new Parser(new StringReader(text));
         try
         {
             var stream = new YamlStream();
-            stream.Load(new StringReader(text));
-            YamlNode root = stream.Documents.Count > 0 ? stream.Documents[0].RootNode : new YamlMappingNode();
-            if (root is YamlMappingNode map)
-            {
-                var reader = new MapReader(map, "the file", errors);
-                NodeConfiguration read = ReadNode(reader);
-                reader.Finish();
-                configuration = errors.Count == 0 ? read : null;
-            }
-            else
-            {
-                errors.Add(root, "the file consists of key: value pairs, for example listen: [0.0.0.0:1701]");
-            }
+            stream.Load(parser);
+            root = stream.Documents.Count > 0 ? stream.Documents[0].RootNode : new YamlMappingNode();
         }
         catch (YamlException e)
         {
             errors.Add(e.Start, e.InnerException?.Message ?? e.Message);
         }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            // The library stumbles over some brackets that are never closed, and over keys that are nothing.
+            errors.Add(parser.Current?.End ?? Mark.Empty, "from here on this cannot be read as YAML: is a [, {, ' or \" never closed?");
+        }
 
-        return errors.Sorted;
+        return root is not null;
     }
 
     private static NodeConfiguration ReadNode(MapReader root)

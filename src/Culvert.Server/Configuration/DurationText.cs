@@ -25,7 +25,8 @@ public static class DurationText
         foreach ((string suffix, TimeSpan unit) in Units)
         {
             if (text.EndsWith(suffix, StringComparison.Ordinal) &&
-                int.TryParse(text.AsSpan(0, text.Length - suffix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int count))
+                int.TryParse(text.AsSpan(0, text.Length - suffix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int count) &&
+                count <= TimeSpan.MaxValue.Ticks / unit.Ticks)
             {
                 duration = unit * count;
                 return true;

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -112,10 +113,13 @@ internal sealed class ControlApi : IAsyncDisposable
         }
     };
 
+    /// <summary>A list may hold nulls whatever its type says: JSON does not know better.</summary>
+    internal static bool IsComplete([NotNullWhen(true)] CloseRequest? request) => request is { Ids.Count: > 0 } && !request.Ids.Contains(null);
+
     private static async Task Close(HttpContext http, INodeControl node)
     {
         CloseRequest? request = await JsonSerializer.DeserializeAsync(http.Request.Body, ControlJson.Default.CloseRequest, http.RequestAborted);
-        if (request is not { Ids.Count: > 0 })
+        if (!IsComplete(request))
         {
             await Refuse(http, "the body must be {\"ids\": [...], \"reason\": \"...\"} with at least one ID");
             return;

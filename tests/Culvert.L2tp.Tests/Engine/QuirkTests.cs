@@ -40,6 +40,20 @@ public sealed class QuirkTests
         Assert.Equal(DisconnectOrigin.Peer, bench.Last(L2tpEventKind.TunnelClosed).Disconnect!.Origin);
     }
 
+    // A notice of a tunnel that lingers would be told after its last event.
+    [Fact]
+    public void Nothing_is_told_of_a_tunnel_that_has_ended()
+    {
+        var bench = new Bench(Bench.Plain with { AcceptTunnelIdZero = true });
+        HandPeer peer = HandPeer.Established(bench);
+        peer.Tunnel.Close(Bye, bench.Now);
+        bench.Drain();
+        bench.Events.Clear();
+        bench.Receive(peer.Path, L2tpBuilder.HelloMessage(0, peer.Ns, peer.Nr));
+        bench.Receive(Bench.PathOf(port: 4000), L2tpBuilder.HelloMessage(peer.TunnelId, peer.Ns, peer.Nr));
+        Assert.Empty(bench.Events);
+    }
+
     [Fact]
     public void Random_source_port_is_served()
     {

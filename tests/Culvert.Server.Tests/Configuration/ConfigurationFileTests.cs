@@ -37,6 +37,21 @@ public sealed class ConfigurationFileTests
         }
     }
 
+    [Theory]
+    [InlineData("- [\nt")]
+    [InlineData("a: {\n  b: [\nc")]
+    [InlineData("    : \n    l: {}\n    : ")]
+    public void What_the_YAML_library_stumbles_over_is_an_error_with_a_place(string text)
+    {
+        string error = Assert.Single(Bad(text));
+        Assert.Matches(@"^culvert\.yaml:\d+:\d+: .", error);
+    }
+
+    [Theory]
+    [InlineData("304334341h")]
+    [InlineData("2147483647d")]
+    public void A_duration_beyond_all_time_is_none(string text) => Assert.False(DurationText.TryParse(text, out _));
+
     [Fact]
     public void Every_key_reaches_its_setting()
     {
