@@ -103,6 +103,9 @@ public sealed class BlastCounters
 
     public long PacketsTwice { get; internal set; }
 
+    /// <summary>As answerer: packets handed from one session to another.</summary>
+    public long PacketsForwarded { get; internal set; }
+
     /// <summary>IP packets that are not ours: redirects and the like.</summary>
     public long OtherPackets { get; internal set; }
 

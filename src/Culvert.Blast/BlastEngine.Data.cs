@@ -1,4 +1,4 @@
-using System.Numerics;
+using System.Buffers.Binary;
 using Culvert.Core;
 
 namespace Culvert.Blast;
@@ -17,6 +17,9 @@ public sealed partial class BlastEngine
 
     /// <summary>A generator that was held up makes up for so much time; what is beyond was never sent and counts as such.</summary>
     private static readonly TimeSpan Backlog = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Address, Control and Protocol of a PPP frame with IPv4 in it, nothing compressed (RFC 1661 section 2).</summary>
+    private static ReadOnlySpan<byte> IPv4Header => [0xFF, 0x03, 0x00, 0x21];
 
     private readonly uint _run;
     private Timestamp _nextPacket = Timestamp.Never;
@@ -66,12 +69,10 @@ public sealed partial class BlastEngine
             : _sessions[_up[_sender + 1 < _upCount ? _sender + 1 : 0]].Address;
         int size = plan.Mix.SizeAt(session.Sent + (uint)(index >> SizeGroup));
         Span<byte> frame = ((IPppOutput)this).Reserve(index);
-        frame[0] = 0xFF;
-        frame[1] = 0x03;
-        frame[2] = 0x00;
-        frame[3] = 0x21;
-        new StampedPacket(index, session.Sent++, _now).Write(frame[4..], size, session.Address, destination, plan.Port, _run);
-        CommitData(index, 4 + size);
+        IPv4Header.CopyTo(frame);
+        new StampedPacket(index, session.Sent++, _now)
+            .Write(frame[IPv4Header.Length..], size, session.Address, destination, plan.Port, _run);
+        CommitData(index, IPv4Header.Length + size);
         Counters.PacketsSent++;
         Counters.OctetsSent += size;
     }
@@ -80,7 +81,11 @@ public sealed partial class BlastEngine
     {
         if (!StampedPacket.TryRead(packet, _run, out StampedPacket stamped) || (uint)stamped.Session >= (uint)_sessions.Length)
         {
-            Counters.OtherPackets++;
+            if (!_settings.IsAnswerer || !TryForward(packet))
+            {
+                Counters.OtherPackets++;
+            }
+
             return;
         }
 
@@ -95,6 +100,31 @@ public sealed partial class BlastEngine
         Counters.PacketsLate += isLate ? 1 : 0;
         Counters.OctetsReceived += packet.Length;
         Counters.Latency.Record(_now.Nanoseconds - stamped.SentAt.Nanoseconds);
+    }
+
+    /// <summary>
+    /// What an answerer does with a packet of one of its sessions to the address of another: hands it on, so that a LAC under test gets
+    /// data back. Addresses are given out in the order of the sessions, so nothing is looked up.
+    /// </summary>
+    private bool TryForward(ReadOnlySpan<byte> packet)
+    {
+        if (packet.Length is < StampedPacket.MinimumSize or > StampedPacket.MaximumSize)
+        {
+            return false;
+        }
+
+        uint index = BinaryPrimitives.ReadUInt32BigEndian(packet[StampedPacket.DestinationAt..]) - _settings.Ppp.Pool.ToUInt32();
+        if (index >= (uint)_sessions.Length || _sessions[index].State != BlastSessionState.Up)
+        {
+            return false;
+        }
+
+        Span<byte> frame = ((IPppOutput)this).Reserve((int)index);
+        IPv4Header.CopyTo(frame);
+        packet.CopyTo(frame[IPv4Header.Length..]);
+        CommitData((int)index, IPv4Header.Length + packet.Length);
+        Counters.PacketsForwarded++;
+        return true;
     }
 
     // Of packets that are later than the memory reaches nobody knows whether they came before: they count as first.

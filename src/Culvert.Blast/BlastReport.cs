@@ -57,6 +57,7 @@ public sealed record BlastReport
                 counters.StartsOfStorm,
                 counters.StormCallsPlaced,
                 counters.CallsOfStorm,
+                counters.PacketsForwarded,
                 transport.ResidentOctets,
                 transport.CpuSeconds),
         };
@@ -182,6 +183,7 @@ public sealed record TransportReport(
     long StormStarts,
     long StormCalls,
     long StormCallAnswers,
+    long PacketsForwarded,
     long ResidentOctets,
     double CpuSeconds);
 

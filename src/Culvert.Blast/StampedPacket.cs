@@ -25,6 +25,8 @@ public readonly record struct StampedPacket(int Session, uint Sequence, Timestam
     /// <summary>The largest inner packet that is sent: a whole Ethernet frame's.</summary>
     public const int MaximumSize = 1500;
 
+    internal const int DestinationAt = 16;
+
     private const int IpHeaderSize = 20;
     private const int HeaderSize = IpHeaderSize + 8;
     private const int StampSize = 20;
@@ -43,7 +45,7 @@ public readonly record struct StampedPacket(int Session, uint Sequence, Timestam
         BinaryPrimitives.WriteUInt16BigEndian(packet[8..], (TimeToLive << 8) | Udp);
         BinaryPrimitives.WriteUInt16BigEndian(packet[10..], 0);
         BinaryPrimitives.WriteUInt32BigEndian(packet[12..], source);
-        BinaryPrimitives.WriteUInt32BigEndian(packet[16..], destination);
+        BinaryPrimitives.WriteUInt32BigEndian(packet[DestinationAt..], destination);
         BinaryPrimitives.WriteUInt16BigEndian(packet[10..], HeaderChecksum(packet[..IpHeaderSize]));
         BinaryPrimitives.WriteUInt16BigEndian(packet[20..], port);
         BinaryPrimitives.WriteUInt16BigEndian(packet[22..], port);
