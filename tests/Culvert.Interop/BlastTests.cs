@@ -76,7 +76,7 @@ public sealed class BlastTests
             JsonElement report = await BlastAsync(
                 scenario,
                 scenario.OtherNamespace,
-                ["203.0.113.1", "--tunnels", "2", "--sessions", "10", "--user", "alice", "--password", "wonder", "--hold", "2s",
+                ["203.0.113.1", "--tunnels", "2", "--sessions", "10", "--user", "bob", "--password", "builder", "--hold", "2s",
                     "--secret-file", await scenario.WriteFileAsync("blast.secret", L2tpns.TunnelSecret)]);
             Assert.Equal(20, Number(report, "sessions", "up"));
             await l2tpns.LoggedAsync("Shutting down", TimeSpan.FromSeconds(15));
