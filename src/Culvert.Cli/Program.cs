@@ -11,6 +11,7 @@ var root = new RootCommand("Culvert: an L2TP network server, access concentrator
     CheckCommand.Create(),
     DecodeCommand.Create(),
     CaptureCommand.Create(),
+    BlastCommand.Create(),
 };
 
 ParseResult parsed = root.Parse(args);

@@ -52,7 +52,7 @@ public ref struct WireWriter(Span<byte> destination)
         }
     }
 
-    public void WriteBytes(ReadOnlySpan<byte> value)
+    public void WriteBytes(scoped ReadOnlySpan<byte> value)
     {
         if (TryTake(value.Length, out Span<byte> target))
         {
