@@ -160,20 +160,20 @@ internal sealed class EncapsulateTarget : FuzzTarget
 
         public int Frames { get; private set; }
 
-        public bool TryAddInPlace(int offset, int length, in UdpPath path)
+        public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass)
         {
             Must(offset >= 0 && offset + length <= _buffer.Length, "a frame is not in the buffer");
             Check(_buffer.Slice(offset, length));
             return true;
         }
 
-        public readonly bool TryTake(int length, out Span<byte> room)
+        public readonly bool TryTake(int length, in UdpPath path, out Span<byte> room)
         {
             room = _room[..length];
             return true;
         }
 
-        public void Commit(int length, int frameLength, in UdpPath path)
+        public void Commit(int length, int frameLength, in UdpPath path, byte trafficClass)
         {
             for (int start = 0; start < length; start += frameLength)
             {
