@@ -1,6 +1,7 @@
 using Culvert.Core;
 using Culvert.Ppp.Authentication;
 using Culvert.Server.Configuration;
+using Culvert.Subscribers.Policy;
 
 namespace Culvert.Server.Tests.Configuration;
 
