@@ -116,6 +116,25 @@ public sealed class SequencingTests
         Assert.Equal(default, compatible.Marking);
     }
 
+    /// <summary>RFC 2661 section 3.1: echoes should not wait behind data.</summary>
+    [Fact]
+    public void LCP_echoes_and_nothing_else_have_the_P_bit()
+    {
+        var pair = new NodePair();
+        int echoes = 0;
+        pair.World.Filter = packet =>
+        {
+            ReadOnlySpan<byte> frame = packet.Payload.Span;
+            bool isEcho = frame is [_, _, _, _, _, _, 0xFF, 0x03, 0xC0, 0x21, 9 or 10, ..];
+            Assert.Equal(isEcho, (frame[0] & 0x80) == 0 && (frame[0] & 0x01) != 0);
+            echoes += isEcho ? 1 : 0;
+            return true;
+        };
+        _ = pair.Connect();
+        pair.World.Pass(70);
+        Assert.True(echoes >= 4);
+    }
+
     private static NodeSettings Lns(SequencingPolicy sequencing)
     {
         NodeSettings settings = NodePair.LnsSettings();
