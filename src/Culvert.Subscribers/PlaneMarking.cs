@@ -15,14 +15,13 @@ internal static class PlaneMarking
     public static byte OfControl(Tunnel? tunnel, DataPolicy policy) =>
         new TrafficMarking(DscpOf(tunnel?.ControlPhb) ?? policy.ControlDscp).PppTrafficClass;
 
-    public static TrafficMarking OfSession(Session session, DataPolicy policy)
-    {
-        bool ecn = session.Tunnel.IsEcnAgreed;
-        return DscpOf(session.Phb) is { } agreed ? new TrafficMarking(agreed, copyDscp: false, ecn)
-            : policy.CopyDscp ? new TrafficMarking(policy.ControlDscp, copyDscp: true, ecn)
-            : new TrafficMarking(policy.DataDscp, copyDscp: false, ecn);
-    }
+    public static TrafficMarking OfSession(Session session, DataPolicy policy) => Of(session.Phb, session.Tunnel.IsEcnAgreed, policy);
+
+    internal static TrafficMarking Of(ushort? phb, bool isEcnAgreed, DataPolicy policy) =>
+        DscpOf(phb) is { } agreed ? new TrafficMarking(agreed, copyDscp: false, isEcnAgreed)
+        : policy.CopyDscp ? new TrafficMarking(policy.ControlDscp, copyDscp: true, isEcnAgreed)
+        : new TrafficMarking(policy.DataDscp, copyDscp: false, isEcnAgreed);
 
     /// <summary>Null for a code that names no DSCP.</summary>
-    private static byte? DscpOf(ushort? phb) => phb is { } code && (code & OtherPhbBit) == 0 ? (byte)(code >> PhbShift) : null;
+    internal static byte? DscpOf(ushort? phb) => phb is { } code && (code & OtherPhbBit) == 0 ? (byte)(code >> PhbShift) : null;
 }

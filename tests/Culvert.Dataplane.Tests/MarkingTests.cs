@@ -152,7 +152,7 @@ public class MarkingTests
     {
         // Six octets of L2TP, two of PPP.
         Assert.Equal(4, frame[8] >> 4);
-        Assert.Equal(0, Bench.SlowChecksum(frame.AsSpan(8, 20)) & (frame.Length > 60 ? 0 : 0xFFFF));
+        Assert.Equal(0, Bench.SlowChecksum(frame.AsSpan(8, 20)));
         return frame[9];
     }
 
