@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using Culvert.Core;
-using Culvert.L2tp;
+using Culvert.Dataplane;
 using static Culvert.Fuzz.Claim;
 
 namespace Culvert.Fuzz.Targets;
@@ -27,9 +27,10 @@ internal sealed class DataReorderTarget : FuzzTarget
     public override int Run(ReadOnlySpan<byte> input, Story? story)
     {
         var decisions = new Decisions(input);
-        int depth = decisions.Below(5) switch { 0 => 0, 1 => 1, 2 => 8, 3 => 64, _ => 1024 };
-        var buffer = new DataReorderBuffer(depth, Patience);
+        int depth = decisions.Below(5) switch { 0 => 0, 1 => 1, 2 => 8, 3 => 64, _ => ReorderLimits.MostFrames };
+        var buffer = new Reorderer(frames: 48); // fewer than some sessions may have, so that the memory runs out too
         ushort sent = decisions.Word();
+        var window = new SequenceWindow(new SessionKey(1, 1), new ReorderLimits { Frames = depth, Patience = Patience }, sent);
         Timestamp now = Timestamp.FromMilliseconds(1);
         ushort? last = null;
         int messages = 0;
@@ -40,7 +41,6 @@ internal sealed class DataReorderTarget : FuzzTarget
             if (what == 15)
             {
                 now += TimeSpan.FromMilliseconds(decisions.Octet());
-                buffer.Advance(now);
             }
             else
             {
@@ -48,16 +48,19 @@ internal sealed class DataReorderTarget : FuzzTarget
                 messages++;
                 Span<byte> frame = stackalloc byte[4];
                 BinaryPrimitives.WriteUInt16BigEndian(frame, sent);
-                DataVerdict verdict = buffer.Receive(sent, frame, now);
+                bool isBehind = window.Ahead(sent) < 0;
+                SequenceVerdict verdict = buffer.Receive(window, sent, frame, 0, now);
                 story?.Tell($"{now}: Ns {sent}: {verdict}");
-                if (verdict == DataVerdict.Deliver)
+                if (verdict == SequenceVerdict.Deliver)
                 {
+                    // A peer that has begun anew is followed.
+                    last = isBehind ? null : last;
                     taken++;
                     NoteDelivered(ref last, sent);
                 }
             }
 
-            while (buffer.TryTake(now, out byte[] held))
+            while (buffer.TryTake(now, out Span<byte> held, out _))
             {
                 taken++;
                 ushort ns = BinaryPrimitives.ReadUInt16BigEndian(held);
@@ -65,10 +68,12 @@ internal sealed class DataReorderTarget : FuzzTarget
                 NoteDelivered(ref last, ns);
             }
 
-            DataSequenceCounters counters = buffer.Counters;
-            Must(buffer.Count <= depth, $"{buffer.Count} wait, {depth} may");
+            SequenceCounters counters = window.Counters;
+            Must(buffer.Count == window.Count && buffer.Count <= depth, $"{buffer.Count} wait, {depth} may");
             Must(buffer.Count == 0 ? buffer.NextDeadline == Timestamp.Never : buffer.NextDeadline > now || what != 15, $"{buffer.Count} wait until {buffer.NextDeadline}");
-            Must(taken + counters.Late + buffer.Count == messages, $"of {messages} messages {taken} were delivered, {counters.Late} late, {buffer.Count} wait");
+            Must(
+                taken + counters.Late + counters.Duplicates + buffer.Count == messages,
+                $"of {messages} messages {taken} were delivered, {counters.Late} late, {counters.Duplicates} duplicates, {buffer.Count} wait");
             Must(counters.Lost >= 0 && counters.Reordered <= taken, "the counters lie");
         }
 

@@ -16,6 +16,8 @@ public static class FuzzTargets
         new IpPacketTarget(),
         new DecapsulateTarget(),
         new EncapsulateTarget(),
+        new SegmentTarget(),
+        new CoalesceTarget(),
         new DataReorderTarget(),
         new CaptureTarget(),
         new NetlinkTarget(),
