@@ -26,6 +26,7 @@ public sealed partial class AccessNode
     private const int RefusalsToldPerSecond = 5;
 
     private readonly L2tpEndpoint _l2tp;
+    private readonly ControlGate _gate;
     private readonly AccessPolicy _policy;
     private readonly LnsRole _lns;
     private readonly DialRole _dials;
@@ -57,10 +58,12 @@ public sealed partial class AccessNode
             MaxHalfOpenSessions = settings.Limits.HalfOpenSessions,
         };
         _l2tp = new L2tpEndpoint(limits, _policy, sessions, random);
+        _gate = new ControlGate(ControlGateLimits.Default, random);
     }
 
-    public Timestamp NextDeadline =>
-        Timestamp.Min(
+    public Timestamp NextDeadline => _gate.Waiting > 0
+        ? _now
+        : Timestamp.Min(
             Timestamp.Min(_l2tp.NextDeadline, _l2tp.NextReport), Timestamp.Min(_subscribers.NextDeadline, _dials.NextDeadline));
 
     /// <summary>Tunnels that have not ended.</summary>
@@ -76,6 +79,9 @@ public sealed partial class AccessNode
     public int SessionCount => _subscribers.Count;
 
     public L2tpCounters L2tpCounters => _l2tp.Counters;
+
+    /// <summary>What control messages had to wait or were dropped, so that no peer starves another.</summary>
+    public ControlGate ControlGate => _gate;
 
     /// <summary>Sessions whose call is not established yet.</summary>
     public int SessionsBeingSetUp => _l2tp.SessionsBeingSetUp;
@@ -97,8 +103,11 @@ public sealed partial class AccessNode
     public void ReceiveControl(in UdpPath path, ReadOnlySpan<byte> datagram, Timestamp now)
     {
         _now = now;
-        _l2tp.Receive(path, datagram, now);
-        HandleL2tpEvents(now);
+        if (_gate.TryAdmit(path, datagram, _l2tp.IsOfEstablished(path, datagram)))
+        {
+            _l2tp.Receive(path, datagram, now);
+            HandleL2tpEvents(now);
+        }
     }
 
     /// <summary>A PPP frame other than IP, as the data plane found it in a session of ours.</summary>
@@ -126,6 +135,14 @@ public sealed partial class AccessNode
 
     public void Advance(Timestamp now)
     {
+        // Called once in every turn of the loop. What waited because its peer had its share comes before what the next turn brings.
+        _gate.BeginTurn();
+        while (_gate.TryTake(out UdpPath path, out ReadOnlySpan<byte> datagram))
+        {
+            _l2tp.Receive(path, datagram, now);
+            HandleL2tpEvents(now);
+        }
+
         while (_subscribers.TryTakeDue(now, out Subscriber subscriber))
         {
             CheckActivity(subscriber, now);
