@@ -129,6 +129,11 @@ public sealed partial class L2tpEndpoint
         }
     }
 
+    /// <summary>True for a message of an established tunnel from its own peer: what <see cref="ControlGate"/> prefers.</summary>
+    public bool IsOfEstablished(in UdpPath path, ReadOnlySpan<byte> datagram) =>
+        L2tpHeader.TryRead(datagram, out L2tpHeader header, out _) && header.TunnelId != 0 &&
+            _directory.TryFind(header.TunnelId, out Tunnel? tunnel) && tunnel.State == TunnelState.Established && tunnel.Path.Peer == path.Peer;
+
     /// <summary>Fires what is due.</summary>
     public void Advance(Timestamp now)
     {

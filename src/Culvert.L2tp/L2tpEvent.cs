@@ -16,6 +16,7 @@ public enum L2tpEventKind : byte
     /// <summary>
     /// An LNS asks us to dial (<see cref="Session.OutgoingCall"/>): answer with <see cref="Session.Accept"/> once a line is there, then
     /// <see cref="Session.Connect"/> when the called party answers; or <see cref="Session.Refuse"/>, later <see cref="Session.Close"/>.
+    /// All within <see cref="TunnelSettings.CallTimeout"/>, after which the LNS is sent a CDN 10.
     /// </summary>
     OutgoingCallRequested,
 

@@ -17,6 +17,10 @@ internal static class NodeCounters
             yield return new CounterRow($"l2tp-{NodeNames.Kebab(counter.ToString())}", shard.Access.L2tpCounters[counter]);
         }
 
+        ControlGate gate = shard.Access.ControlGate;
+        yield return new CounterRow("control-deferred", gate.Deferred);
+        yield return new CounterRow("control-dropped-of-established-tunnels", gate.DroppedOfEstablished);
+        yield return new CounterRow("control-dropped-of-others", gate.DroppedOfOthers);
         foreach (L2tpNotice notice in Enum.GetValues<L2tpNotice>().Where(n => n != L2tpNotice.None))
         {
             yield return new CounterRow($"l2tp-quirk-{NodeNames.Kebab(notice.ToString())}", shard.Access.L2tpCounters[notice]);

@@ -27,6 +27,7 @@ public sealed partial class AccessNode
     private const int RefusalsToldPerSecond = 5;
 
     private readonly L2tpEndpoint _l2tp;
+    private readonly ControlGate _controlGate;
     private readonly AccessPolicy _policy;
     private readonly LnsRole _lns;
     private readonly DialRole _dials;
@@ -59,10 +60,12 @@ public sealed partial class AccessNode
         _l2tp = new L2tpEndpoint(EngineSettings.Of(settings.Limits), _policy, sessions, random);
         _tallies = new PeerTallies(_l2tp.Counters);
         _gate = new AuthenticationGate(_l2tp, settings.Limits.AuthenticationsInFlight);
+        _controlGate = new ControlGate(ControlGateLimits.Default, random);
     }
 
-    public Timestamp NextDeadline =>
-        Timestamp.Min(
+    public Timestamp NextDeadline => _controlGate.Waiting > 0
+        ? _now
+        : Timestamp.Min(
             Timestamp.Min(Timestamp.Min(_l2tp.NextDeadline, _l2tp.NextReport), _outgoing.NextDeadline),
             Timestamp.Min(_subscribers.NextDeadline, _dials.NextDeadline));
 
@@ -93,6 +96,9 @@ public sealed partial class AccessNode
 
     public L2tpCounters L2tpCounters => _l2tp.Counters;
 
+    /// <summary>What control messages had to wait or were dropped, so that no peer starves another.</summary>
+    public ControlGate ControlGate => _controlGate;
+
     /// <summary>Sessions whose call is not established yet.</summary>
     public int SessionsBeingSetUp => _l2tp.SessionsBeingSetUp;
 
@@ -119,6 +125,14 @@ public sealed partial class AccessNode
     public void ReceiveControl(in UdpPath path, ReadOnlySpan<byte> datagram, Timestamp now)
     {
         _now = now;
+        if (_controlGate.TryAdmit(path, datagram, _l2tp.IsOfEstablished(path, datagram)))
+        {
+            Take(path, datagram, now);
+        }
+    }
+
+    private void Take(in UdpPath path, ReadOnlySpan<byte> datagram, Timestamp now)
+    {
         _l2tp.Receive(path, datagram, now);
         _tallies.Note(path.Peer.Address);
         HandleL2tpEvents(now);
@@ -150,6 +164,13 @@ public sealed partial class AccessNode
 
     public void Advance(Timestamp now)
     {
+        // Called once in every turn of the loop. What waited because its peer had its share comes before what the next turn brings.
+        _controlGate.BeginTurn();
+        while (_controlGate.TryTake(out UdpPath path, out ReadOnlySpan<byte> datagram))
+        {
+            Take(path, datagram, now);
+        }
+
         while (_subscribers.TryTakeDue(now, out Subscriber subscriber))
         {
             CheckActivity(subscriber, now);

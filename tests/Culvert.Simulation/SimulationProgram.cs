@@ -15,17 +15,19 @@ public static class SimulationProgram
             runs seeds S, S+1, ... (N of them, or until M minutes have passed); a failure prints its last P packets
         culvert-simulation --storm SESSIONS [--from S]
         culvert-simulation --table [FILE]
+        culvert-simulation --pair-rate
+        culvert-simulation --memory
         """;
 
     /// <summary>True when these arguments are for this program and not for a test runner.</summary>
-    public static bool Accepts(IReadOnlyList<string> args) => args.Any(a => a is "--seeds" or "--minutes" or "--storm" or "--table");
+    public static bool Accepts(IReadOnlyList<string> args) => args.Any(a => a is "--seeds" or "--minutes" or "--storm" or "--table" or "--pair-rate" or "--memory");
 
     public static int Run(IReadOnlyList<string> args, TextWriter output)
     {
         var options = new Dictionary<string, string>(StringComparer.Ordinal);
         for (int i = 0; i < args.Count; i++)
         {
-            if (args[i] is not ("--seeds" or "--from" or "--minutes" or "--packets" or "--jobs" or "--storm" or "--table"))
+            if (args[i] is not ("--seeds" or "--from" or "--minutes" or "--packets" or "--jobs" or "--storm" or "--table" or "--pair-rate" or "--memory"))
             {
                 output.WriteLine($"'{args[i]}' is not an option.\n{Usage}");
                 return 2;
@@ -33,6 +35,12 @@ public static class SimulationProgram
 
             bool hasValue = i + 1 < args.Count && !args[i + 1].StartsWith("--", StringComparison.Ordinal);
             options[args[i]] = hasValue ? args[++i] : "";
+        }
+
+        if (options.ContainsKey("--pair-rate") || options.ContainsKey("--memory"))
+        {
+            output.Write(options.ContainsKey("--pair-rate") ? EngineFigures.MeasureRate() : EngineFigures.MeasureMemory());
+            return 0;
         }
 
         double from = Number(options, "--from", 1);

@@ -82,6 +82,23 @@ public sealed class AdmissionTests
         Assert.Equal(0, Call(first, 10));
     }
 
+    [Fact]
+    public void Calls_are_deferred_while_the_owner_says_so_and_those_offered_before_go_on()
+    {
+        var bench = new Bench();
+        HandPeer peer = HandPeer.Established(bench);
+        Session before = peer.Call(5);
+        bench.Endpoint.DefersCalls = true;
+        Assert.Equal(3, Call(peer, 3));
+        peer.Send(before.LocalSessionId, HandPeer.Iccn());
+        Assert.Equal(SessionState.Established, before.State);
+        Assert.Equal(3, bench.Endpoint.Counters[L2tpCounter.CallsDeferred]);
+        Assert.True(bench.Endpoint.TryNextReport(bench.Now, out AdmissionReport report));
+        Assert.Equal(L2tpCounter.CallsDeferred, report.Reason);
+        bench.Endpoint.DefersCalls = false;
+        Assert.Equal(0, Call(peer, 3));
+    }
+
     private static int Call(HandPeer peer, int count)
     {
         int before = peer.Bench.SessionIds.InUse;

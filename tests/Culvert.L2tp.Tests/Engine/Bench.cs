@@ -300,6 +300,13 @@ internal sealed class HandPeer(Bench bench, UdpPath path, ushort ownTunnelId = 7
         return session;
     }
 
+    /// <summary>The same after something that must come first.</summary>
+    public Session ConnectedCallAfter(Action first, int ownSessionId)
+    {
+        first();
+        return ConnectedCall(ownSessionId);
+    }
+
     public Session ConnectedCall(int ownSessionId)
     {
         Session session = Call(ownSessionId);

@@ -248,4 +248,62 @@ public sealed class CompanionTests
         world.RunUntil(() => lns.Count(L2tpEventKind.SessionEstablished) == 1);
         return (session, lns.Last(L2tpEventKind.SessionEstablished).Session!);
     }
+
+    [Fact]
+    public void WENs_are_at_least_60_s_apart()
+    {
+        var world = new World(1);
+        Node lac = world.Add("192.0.2.10", Bench.Plain);
+        Node lns = world.Add("192.0.2.20", Bench.Plain);
+        Assert.True(world.Connect(lac, lns, Bench.Plain).TryPlaceIncomingCall(IncomingCall.Default, world.Now, out Session? session));
+        world.RunUntil(() => session.State == SessionState.Established);
+        Assert.True(session.TrySendCallErrors(new() { Crc = 1 }, world.Now));
+        world.Pass(59);
+        Assert.False(session.TrySendCallErrors(new() { Crc = 2 }, world.Now));
+        world.Pass(1);
+        Assert.True(session.TrySendCallErrors(new() { Crc = 3 }, world.Now));
+        world.Pass(1);
+        Assert.Equal(2, lns.Count(L2tpEventKind.CallErrorsReported));
+        Assert.Equal(3u, lns.Last(L2tpEventKind.CallErrorsReported).Session!.CallErrors!.Crc);
+    }
+
+    [Theory]
+    [InlineData(4u, true)]
+    [InlineData(1u, false)]
+    public void Numbers_of_a_broadband_bearer_are_NSAP_addresses_of_20_octets(uint bearer, bool isNsap)
+    {
+        const string Called = "47000580ffe1000000f21a26d80020ea00f21a26";
+        var world = new World(1);
+        var lengths = new List<int>();
+        world.Network.Filter = packet =>
+        {
+            Assert.True(L2tpHeader.TryRead(packet.Payload.Span, out L2tpHeader header));
+            foreach (Avp avp in new AvpReader(packet.Payload.Span[header.PayloadStart..header.PayloadEnd]))
+            {
+                if (avp.Id == AvpType.CalledNumber || avp.Id == AvpType.CallingNumber || avp.Id == AvpType.SubAddress)
+                {
+                    lengths.Add(avp.Value.Length);
+                    Assert.Equal(!isNsap, avp.IsMandatory); // RFC 3301 section 5.3
+                }
+            }
+
+            return true;
+        };
+        Node lac = world.Add("192.0.2.10", Bench.Plain);
+        Node lns = world.Add("192.0.2.20", Bench.Plain);
+        var call = new IncomingCall
+        {
+            BearerType = bearer,
+            CalledNumber = Called,
+            CallingNumber = Called,
+            SubAddress = Called,
+            Atm = new() { CallingSubAddress = Called },
+        };
+        Assert.True(world.Connect(lac, lns, Bench.Plain).TryPlaceIncomingCall(call, world.Now, out _));
+        world.RunUntil(() => lns.Count(L2tpEventKind.SessionEstablished) == 1);
+        IncomingCall taken = lns.Last(L2tpEventKind.SessionEstablished).Session!.Call;
+        Assert.Equal(
+            (Called, Called, Called, Called), (taken.CalledNumber, taken.CallingNumber, taken.SubAddress, taken.Atm!.CallingSubAddress));
+        Assert.Equal(Enumerable.Repeat(isNsap ? 20 : 40, 3), lengths);
+    }
 }

@@ -11,7 +11,7 @@ public sealed class QuirkTests
     private static readonly Disconnect Bye = Disconnect.OfTunnel(StopCcnResult.GeneralRequest);
 
     [Fact]
-    public void Short_result_code_is_accepted()
+    public void Android_and_MikroTik_short_result_code_is_accepted()
     {
         var bench = new Bench();
         HandPeer peer = HandPeer.Established(bench);
@@ -21,7 +21,7 @@ public sealed class QuirkTests
     }
 
     [Fact]
-    public void Little_endian_result_code_is_swapped()
+    public void Apple_little_endian_result_code_is_swapped()
     {
         var bench = new Bench();
         HandPeer peer = HandPeer.Established(bench);
@@ -55,7 +55,7 @@ public sealed class QuirkTests
     }
 
     [Fact]
-    public void Random_source_port_is_served()
+    public void MikroTik_random_source_port_is_served()
     {
         var bench = new Bench();
         HandPeer peer = HandPeer.Established(bench, Bench.PathOf(port: 49_152));
@@ -83,7 +83,7 @@ public sealed class QuirkTests
     }
 
     [Fact]
-    public void Another_assigned_tunnel_ID_from_the_same_address_and_port_is_another_tunnel()
+    public void Several_tunnels_from_one_address_and_port_are_told_apart_by_ID()
     {
         var bench = new Bench();
         HandPeer one = HandPeer.Established(bench, ownTunnelId: 1);
@@ -106,6 +106,7 @@ public sealed class QuirkTests
         Assert.Equal(0, bench.Endpoint.Counters[L2tpCounter.HellosSent]);
         bench.Pass(33);
         Assert.Equal(DisconnectOrigin.Timeout, oldTunnel.Ended!.Origin);
+        Assert.True(bench.Noticed(L2tpNotice.PeerRestarted));
         Assert.Null(restarted.Tunnel.Ended);
     }
 
@@ -152,7 +153,7 @@ public sealed class QuirkTests
     }
 
     [Fact]
-    public void Tunnel_ID_0_after_set_up_is_served_only_for_peers_known_for_it()
+    public void DLink_tunnel_ID_0_after_set_up_is_served_only_for_peers_known_for_it()
     {
         var bench = new Bench(Bench.Plain with { AcceptTunnelIdZero = true });
         HandPeer peer = HandPeer.Established(bench);
@@ -199,6 +200,100 @@ public sealed class QuirkTests
         called.Take();
         called.Send(session.LocalSessionId, HandPeer.Icrp(0));
         Assert.Equal((2, 6), Assert.Single(called.Take()).ResultCode());
+    }
+
+    [Fact]
+    public void Assigned_session_ID_0_is_refused_with_2_6_in_outgoing_calls_too()
+    {
+        TunnelSettings settings = Bench.Plain with { AcceptOutgoingCalls = true };
+        HandPeer peer = HandPeer.Established(new Bench(settings));
+        peer.Send(0, TestAvp.MessageType(L2tpBuilder.Ocrq), TestAvp.AssignedSessionId(0), TestAvp.CallSerialNumber(1), TestAvp.Of32(16, 1),
+            TestAvp.Of32(17, 2), TestAvp.BearerType(1), TestAvp.FramingType(), TestAvp.CalledNumber("1"));
+        Assert.Equal((2, 6), Assert.Single(peer.Take()).ResultCode());
+
+        HandPeer lac = HandPeer.Dialled(new Bench(settings));
+        lac.SendReply(TestAvp.BearerCapabilities(3));
+        lac.Take();
+        Assert.True(lac.Tunnel.TryPlaceOutgoingCall(new() { CalledNumber = "1" }, lac.Bench.Now, out Session? session));
+        lac.Bench.Drain();
+        lac.Take();
+        lac.Send(session.LocalSessionId, TestAvp.MessageType(L2tpBuilder.Ocrp), TestAvp.AssignedSessionId(0));
+        Assert.Equal((2, 6), Assert.Single(lac.Take()).ResultCode());
+    }
+
+    [Fact]
+    public void Cisco_ASA_is_answered_from_the_address_that_it_sent_to()
+    {
+        var bench = new Bench();
+        PeerEndpoint asa = Bench.PathOf().Peer;
+        var local = IpAddress.Parse("192.0.2.99");
+        HandPeer peer = HandPeer.Established(bench, new UdpPath(local, asa));
+        HandPeer other = HandPeer.Established(bench, new UdpPath(IpAddress.Parse("192.0.2.98"), asa), 78);
+        peer.ConnectedCall(5);
+        other.ConnectedCall(5);
+        bench.Pass(70); // HELLOs and their repetitions too
+        Assert.All(bench.Outbox, sent => Assert.Equal(sent.Header.TunnelId == 77 ? local : other.Path.Local, sent.Path.Local));
+    }
+
+    [Fact]
+    public void H3C_gets_only_defined_values_and_reserved_bits_of_0()
+    {
+        var bench = new Bench();
+        HandPeer peer = HandPeer.Established(bench);
+        Session session = peer.ConnectedCall(5);
+        session.Close(Disconnect.OfSession(CdnResult.Administrative), bench.Now);
+        bench.Drain();
+        peer.Tunnel.Close(Disconnect.OfTunnel(StopCcnResult.ShuttingDown), bench.Now);
+        bench.Drain();
+        Assert.Contains(bench.Outbox, sent => !sent.IsZlb && sent.Type == MessageType.Cdn);
+        foreach (Sent sent in bench.Outbox)
+        {
+            Assert.Equal(0xC802, (sent.Octets[0] << 8) | sent.Octets[1]); // T, L and S, Ver 2
+            foreach (Avp avp in new AvpReader(sent.Octets.AsSpan(sent.Header.PayloadStart)))
+            {
+                Assert.False(avp.HasReservedBits);
+                Assert.NotNull(AvpDefinitions.Find(avp.Id));
+            }
+        }
+    }
+
+    [Fact]
+    public void SoftEther_that_repeats_every_500_ms_and_reads_nothing_hidden_comes_up()
+    {
+        var bench = new Bench();
+        var peer = new HandPeer(bench, Bench.PathOf());
+        for (int i = 0; i < 5; i++)
+        {
+            peer.Ns = 0;
+            peer.SendStart("softether");
+            bench.Pass(0.5);
+        }
+
+        peer.TakeReply();
+        Session session = peer.ConnectedCallAfter(() => peer.Send(0, TestAvp.MessageType(L2tpBuilder.Scccn)), 5);
+        Assert.Equal(SessionState.Established, session.State);
+        Assert.Single(bench.Endpoint.Tunnels);
+        foreach (Sent sent in bench.Outbox.Where(sent => !sent.IsZlb))
+        {
+            Assert.Equal(0, sent.Read().HiddenCount);
+        }
+    }
+
+    [Fact]
+    public void Acknowledgement_of_what_was_never_sent_is_told_once_and_counted_each_time()
+    {
+        var bench = new Bench();
+        HandPeer peer = HandPeer.Established(bench);
+        for (int i = 0; i < 3; i++)
+        {
+            bench.Receive(peer.Path, L2tpBuilder.Zlb(peer.TunnelId, peer.Ns, peer.Nr + 5));
+        }
+
+        Assert.Equal(1, bench.Events.Count(e => e.Notice == L2tpNotice.AcknowledgedUnsent));
+        Assert.Equal(3, bench.Endpoint.Counters[L2tpNotice.AcknowledgedUnsent]);
+        bench.Receive(peer.Path, L2tpBuilder.Zlb(peer.TunnelId, peer.Ns, peer.Nr - 1)); // an old one is nothing
+        Assert.Equal(3, bench.Endpoint.Counters[L2tpNotice.AcknowledgedUnsent]);
+        peer.ConnectedCall(5);
     }
 
     [Fact]
@@ -259,6 +354,7 @@ public sealed class QuirkTests
         ]);
         IncomingCall call = bench.Last(L2tpEventKind.CallOffered).Session!.Call;
         Assert.Equal((3u, 2u, id), (call.PhysicalChannelId, call.BearerType, call.CorrelationId));
+        Assert.True(bench.Noticed(L2tpNotice.UnusualMandatoryBit));
     }
 
     [Fact]
@@ -287,7 +383,7 @@ public sealed class QuirkTests
     }
 
     [Fact]
-    public void Early_SLI_and_WEN_are_acknowledged_and_ignored()
+    public void Meraki_early_SLI_and_WEN_are_acknowledged_and_ignored()
     {
         var bench = new Bench();
         HandPeer peer = HandPeer.Established(bench);
@@ -302,7 +398,7 @@ public sealed class QuirkTests
     }
 
     [Fact]
-    public void Peer_that_ignores_HELLO_lives_while_its_data_arrives_and_no_longer()
+    public void Apple_that_ignores_HELLO_lives_while_its_data_arrives_and_no_longer()
     {
         var bench = new Bench();
         HandPeer peer = HandPeer.Established(bench);
@@ -316,6 +412,7 @@ public sealed class QuirkTests
         }
 
         Assert.Null(tunnel.Ended);
+        Assert.Equal(1, bench.Events.Count(e => e.Notice == L2tpNotice.IgnoredHello));
         bench.Pass(60);
         Assert.Equal(DisconnectOrigin.Timeout, tunnel.Ended!.Origin);
     }
@@ -355,6 +452,7 @@ public sealed class QuirkTests
     [Theory]
     [InlineData(PathChange.Ignore)]
     [InlineData(PathChange.Follow)]
+    [InlineData(PathChange.Refuse)]
     public void Changed_port_of_an_established_tunnel_goes_by_policy(PathChange policy)
     {
         var bench = new Bench(Bench.Plain with { OnPathChange = policy });
@@ -365,16 +463,43 @@ public sealed class QuirkTests
         bool follows = policy == PathChange.Follow;
         Assert.Equal(follows, bench.Told(L2tpEventKind.CallOffered));
         Assert.Equal(follows, tunnel.Path == peer.Path);
-        Assert.True(bench.Noticed(follows ? L2tpNotice.PathFollowed : L2tpNotice.ForeignPath));
+        L2tpNotice notice = policy switch
+        {
+            PathChange.Follow => L2tpNotice.PathFollowed,
+            PathChange.Refuse => L2tpNotice.PathRefused,
+            _ => L2tpNotice.ForeignPath,
+        };
+        Assert.True(bench.Noticed(notice));
+        Assert.Equal(policy == PathChange.Refuse, tunnel.Ended is not null);
+        if (policy == PathChange.Refuse)
+        {
+            Sent stop = bench.Outbox[^1];
+            Assert.Equal((MessageType.StopCcn, Bench.PathOf().Peer), (stop.Type, stop.Path.Peer)); // to where the tunnel was
+        }
     }
 
     [Fact]
-    public void Octets_after_the_length_are_tolerated()
+    public void Stranger_that_guesses_an_ID_but_not_the_numbers_cannot_end_a_tunnel_that_refuses_changes()
+    {
+        var bench = new Bench(Bench.Plain with { OnPathChange = PathChange.Refuse });
+        HandPeer peer = HandPeer.Established(bench);
+        var stranger = new HandPeer(bench, Bench.PathOf("203.0.113.9")) { TunnelId = peer.TunnelId, Ns = 9, Nr = 9 };
+        stranger.Send(0, HandPeer.Icrq(5));
+        Assert.Null(peer.Tunnel.Ended);
+        Assert.True(bench.Noticed(L2tpNotice.ForeignPath));
+    }
+
+    [Fact]
+    public void Octets_after_the_L2TP_length_are_tolerated()
     {
         var bench = new Bench();
         byte[] start = [.. L2tpBuilder.StartControlConnectionRequest(77), 1, 2, 3, 4, 5];
         bench.Receive(Bench.PathOf(), start);
         Assert.Single(bench.Endpoint.Tunnels);
+
+        HandPeer peer = HandPeer.Established(bench, Bench.PathOf("198.51.100.8"), 5);
+        bench.Receive(peer.Path, [.. L2tpBuilder.HelloMessage(peer.TunnelId, peer.Ns++, peer.Nr), 0, 0]);
+        Assert.True(bench.Noticed(L2tpNotice.TrailingOctets));
     }
 
     [Fact]
