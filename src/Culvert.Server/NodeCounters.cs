@@ -17,6 +17,11 @@ internal static class NodeCounters
             yield return new CounterRow($"l2tp-{NodeNames.Kebab(counter.ToString())}", shard.Access.L2tpCounters[counter]);
         }
 
+        foreach (L2tpNotice notice in Enum.GetValues<L2tpNotice>().Where(n => n != L2tpNotice.None))
+        {
+            yield return new CounterRow($"l2tp-quirk-{NodeNames.Kebab(notice.ToString())}", shard.Access.L2tpCounters[notice]);
+        }
+
         foreach (DropReason reason in Enum.GetValues<DropReason>())
         {
             yield return new CounterRow($"drop-{NodeNames.Kebab(reason.ToString())}", shard.PacketCounters.Drops(reason));
