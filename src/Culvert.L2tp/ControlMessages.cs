@@ -247,7 +247,7 @@ internal static partial class ControlMessages
         writer.WriteUInt16(AvpType.FirmwareRevision, settings.FirmwareRevision);
         WriteOptional(ref writer, AvpType.VendorName, settings.VendorName.Length == 0 ? null : settings.VendorName);
         WritePhb(ref writer, AvpType.ControlConnectionDs, companions.ControlPhb);
-        if (companions.IsEcnCapable)
+        if (companions.Ecn)
         {
             writer.WriteEmpty(AvpType.EcnCapability);
         }
@@ -299,8 +299,3 @@ internal static partial class ControlMessages
         ? buffer[..length].ToArray()
         : throw new InvalidOperationException("A control message does not fit: a configured text is too long.");
 }
-
-/// <summary>What later RFCs put into SCCRQ and SCCRP; in an SCCRP only what the SCCRQ offered.</summary>
-/// <param name="ControlPhb">RFC 3308 section 3.</param>
-/// <param name="IsEcnCapable">RFC 9601 section 6.1.1.2.1.</param>
-internal readonly record struct StartCompanions(ushort? ControlPhb, bool IsEcnCapable);

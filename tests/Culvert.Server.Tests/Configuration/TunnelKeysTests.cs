@@ -17,6 +17,7 @@ public sealed class TunnelKeysTests
               - match: any
                 secret: s3
                 require-challenge: true
+                retransmit-floor: 50ms
                 retransmit-initial: 500ms
                 retransmit-cap: 16s
                 max-retransmits: 7
@@ -33,6 +34,7 @@ public sealed class TunnelKeysTests
                 outgoing-calls: { handler: loopback, answer-after: 3s, user: tester, password: pw }
             """).Settings.Peers.Single();
         Assert.True(peer is { RequireChallenge: true, ModemOnHold: true, IncomingCalls: false });
+        Assert.Equal(50, (int)peer.RetransmitFloor.TotalMilliseconds);
         Assert.Equal((500, 16_000, 7, 32), ((int)peer.RetransmitInitial.TotalMilliseconds, (int)peer.RetransmitCap.TotalMilliseconds, peer.MaxRetransmits, peer.ReceiveWindow));
         Assert.Equal((20, 30), ((int)peer.EstablishTimeout.TotalSeconds, (int)peer.CallTimeout.TotalSeconds));
         Assert.Equal(new RateLimit(100, 400), peer.CallRate);
@@ -79,6 +81,8 @@ public sealed class TunnelKeysTests
         NodeLimits limits = Good("""
             limits:
               half-open-retransmits: 1
+              pending-starts: 100
+              pending-starts-above: 20
               authentications-in-flight: 50
               start-rate: { per-second: 500, burst: 600 }
               start-rate-per-peer: 0
@@ -86,6 +90,7 @@ public sealed class TunnelKeysTests
               ended-tunnels-kept: 5
               ended-sessions-kept: 6
             """).Settings.Limits;
+        Assert.Equal((100, 20), (limits.PendingStarts, limits.PendingStartsAbove));
         Assert.Equal((1, 50, 5, 6), (limits.HalfOpenRetransmits, limits.AuthenticationsInFlight, limits.EndedTunnelsKept, limits.EndedSessionsKept));
         Assert.Equal((new RateLimit(500, 600), RateLimit.None, new RateLimit(1000, 4000)), (limits.StartRate, limits.StartRatePerPeer, limits.CallRate));
     }
