@@ -11,6 +11,7 @@ internal static class ShowCommand
     {
         ["tunnels"] = ["id", "peer-id", "state", "role", "peer", "host-name", "sessions", "uptime"],
         ["sessions"] = ["id", "state", "user", "address", "peer", "method", "mtu", "uptime", "rx-octets", "tx-octets"],
+        ["peers"] = ["peer", "rule", "tunnels", "half-open", "sessions", "refused", "secrets-wrong", "rate-limited", "over-limit", "users-rejected"],
         ["pools"] = ["name", "prefix", "gateway", "in-use", "capacity", "exhausted"],
         ["counters"] = ["name", "value"],
     };
@@ -80,6 +81,7 @@ internal static class ShowCommand
             JsonElement ended = life.GetProperty("ended");
             Console.WriteLine(life.GetProperty("summary").GetString());
             Console.WriteLine(ended.ValueKind == JsonValueKind.Null ? "  has not ended" : $"  ended: {ended.GetString()}");
+            PrintFacts(life);
             foreach (JsonElement line in life.GetProperty("history").EnumerateArray())
             {
                 Console.WriteLine($"  {line.GetString()}");
@@ -87,6 +89,23 @@ internal static class ShowCommand
         }
 
         return ExitCode.Done;
+    }
+
+    /// <summary>What is known, under the names that 'show tunnels', 'show sessions' and --json have; what is not known is left out.</summary>
+    private static void PrintFacts(JsonElement life)
+    {
+        foreach (JsonElement row in new[] { life.GetProperty("tunnel"), life.GetProperty("session") }.Where(r => r.ValueKind == JsonValueKind.Object))
+        {
+            foreach (JsonProperty field in row.EnumerateObject().Where(f => JsonRows.Display(f.Name, f.Value) is not ("-" or "")))
+            {
+                Console.WriteLine($"  {field.Name}: {JsonRows.Display(field.Name, field.Value)}");
+            }
+        }
+
+        foreach (JsonElement fact in life.GetProperty("facts").EnumerateArray())
+        {
+            Console.WriteLine($"  {fact.GetProperty("name").GetString()}: {fact.GetProperty("value").GetString()}");
+        }
     }
 
     private static async Task<int> Show(Request request, bool watch, string? socket, CancellationToken cancel)

@@ -12,9 +12,9 @@ internal static class CallFacts
         SerialNumber = icrq.TryGetUInt32(AvpType.CallSerialNumber, out uint serial) ? serial : 0,
         BearerType = NumberOf(icrq, AvpType.BearerType),
         PhysicalChannelId = NumberOf(icrq, AvpType.PhysicalChannelId),
-        CalledNumber = TextOf(icrq, AvpType.CalledNumber),
-        CallingNumber = TextOf(icrq, AvpType.CallingNumber),
-        SubAddress = TextOf(icrq, AvpType.SubAddress),
+        CalledNumber = AddressOf(icrq, AvpType.CalledNumber),
+        CallingNumber = AddressOf(icrq, AvpType.CallingNumber),
+        SubAddress = AddressOf(icrq, AvpType.SubAddress),
         CorrelationId = CorrelationOf(icrq),
         FramingType = 0,
         TxConnectSpeed = 0,
@@ -32,8 +32,8 @@ internal static class CallFacts
         RxMaximumBps = NumberOf(ocrq, AvpType.RxMaximumBps),
         BearerType = NumberOf(ocrq, AvpType.BearerType) ?? 0,
         FramingType = NumberOf(ocrq, AvpType.FramingType) ?? 0,
-        CalledNumber = TextOf(ocrq, AvpType.CalledNumber) ?? string.Empty,
-        SubAddress = TextOf(ocrq, AvpType.SubAddress),
+        CalledNumber = AddressOf(ocrq, AvpType.CalledNumber) ?? string.Empty,
+        SubAddress = AddressOf(ocrq, AvpType.SubAddress),
     };
 
     /// <summary>What is known of an outgoing call before it is connected.</summary>
@@ -67,8 +67,14 @@ internal static class CallFacts
         string? service = TextOf(message, AvpType.ServiceName);
         uint? channel = NumberOf(message, AvpType.VpiVciIdentifier);
         bool hasCategory = message.TryGetUInt16(AvpType.ServiceCategory, out ushort category);
-        return service is null && channel is null && !hasCategory ? null
-            : new() { ServiceName = service, VpiVci = channel, IsRealTime = hasCategory ? (category & 1) != 0 : null };
+        string? caller = message.TryGetBytes(AvpType.CallingSubAddress, out ReadOnlySpan<byte> octets) ? NsapAddress.Read(octets) : null;
+        return service is null && channel is null && caller is null && !hasCategory ? null : new()
+        {
+            ServiceName = service,
+            VpiVci = channel,
+            CallingSubAddress = caller,
+            IsRealTime = hasCategory ? (category & 1) != 0 : null,
+        };
     }
 
     private static ProxyLcp? ProxyLcpOf(in ControlMessage message)
@@ -114,6 +120,11 @@ internal static class CallFacts
 
     private static string? TextOf(in ControlMessage message, AvpType type) => message.TryGetBytes(type, out ReadOnlySpan<byte> octets)
         ? SafeText.ToString(octets[..Math.Min(octets.Length, IncomingCall.TextLimit)]) : null;
+
+    // RFC 3301: another encoding for a broadband bearer. What is not one is kept as text, for peers that pay no heed to it.
+    private static string? AddressOf(in ControlMessage message, AvpType type) =>
+        NsapAddress.AppliesTo(NumberOf(message, AvpType.BearerType)) && message.TryGetBytes(type, out ReadOnlySpan<byte> octets) &&
+            NsapAddress.Read(octets) is { } address ? address : TextOf(message, type);
 
     private static Guid? CorrelationOf(in ControlMessage message) =>
         message.TryGetBytes(AvpDefinitions.MicrosoftCorrelationId, out ReadOnlySpan<byte> octets) && octets.Length >= GuidSize

@@ -5,6 +5,9 @@ namespace Culvert.L2tp;
 /// </summary>
 internal struct CongestionWindow(int limit)
 {
+    // RFC 5681 equation 4.
+    private const int LeastThreshold = 2;
+
     private int _limit = limit;
     private int _threshold = limit;
     private int _acknowledgements;
@@ -42,10 +45,20 @@ internal struct CongestionWindow(int limit)
         }
     }
 
-    /// <summary>A retransmission was triggered.</summary>
+    /// <summary>A message is missing while later ones arrive (RFC 5681 section 3.2): half as many from now on.</summary>
     public void NoteLoss()
     {
-        _threshold = Math.Max(Size / 2, 1);
+        _threshold = Math.Max(Size / 2, LeastThreshold);
+        _acknowledgements = 0;
+        Size = Math.Min(_threshold, _limit);
+    }
+
+    /// <summary>
+    /// The timer went off. The threshold is halved once: further timeouts of the same message say nothing new (RFC 5681 section 3.1).
+    /// </summary>
+    public void NoteTimeout(bool isRepeated)
+    {
+        _threshold = isRepeated ? _threshold : Math.Max(Size / 2, LeastThreshold);
         _acknowledgements = 0;
         Size = 1;
     }

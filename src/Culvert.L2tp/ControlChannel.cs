@@ -15,14 +15,26 @@ public sealed class ControlChannel
     /// </summary>
     public const int HeldMessageLimit = 2048;
 
+    /// <summary>
+    /// Most ZLBs at once that say that a message is missing. Three make a peer repeat it; a few more let it send what it has in the meantime.
+    /// </summary>
+    private const int DuplicatesOwedLimit = 8;
+
+    /// <summary>Numbers are compared modulo 65536 with half of them ahead (section 5.8), so no more may be under way at once.</summary>
+    private const int SendWindowLimit = 32_767;
+
     private readonly ControlChannelSettings _settings;
     private readonly SendQueue _queue;
     private readonly ReorderBuffer _reorder;
     private CongestionWindow _congestion;
+    private LossRecovery _recovery;
+    private RoundTripTimer _timer;
     private ushort _oldestNs;
     private int _next;
     private int _everSent;
     private int _retransmits;
+    private int _duplicatesOwed;
+    private bool _resendsOldest;
     private bool _acknowledgementOwed;
     private bool _everReceived;
     private Timestamp _firstSent;
@@ -34,6 +46,7 @@ public sealed class ControlChannel
         _settings = settings;
         _queue = new(settings.QueueLimit);
         _reorder = new(settings.ReceiveWindow);
+        _timer = new(settings);
         _congestion = new(ControlChannelSettings.DefaultPeerWindow);
         PeerWindow = ControlChannelSettings.DefaultPeerWindow;
         MaxRetransmits = settings.MaxRetransmits;
@@ -71,9 +84,23 @@ public sealed class ControlChannel
     /// <summary>The congestion window in messages (Appendix A).</summary>
     public int CongestionWindow => _congestion.Size;
 
+    /// <summary>Times that the timer went off since the last acknowledgement.</summary>
     public int Retransmits => _retransmits;
 
+    /// <summary>Messages sent again, by the timer or because the peer said that one is missing.</summary>
     public long Retransmitted { get; private set; }
+
+    /// <summary>Of those, how many because the peer said so.</summary>
+    public long FastRetransmitted { get; private set; }
+
+    /// <summary>How often the peer acknowledged what was never sent.</summary>
+    public long UnsentAcknowledged { get; private set; }
+
+    /// <summary>How often giving up was put off because the peer ignores a HELLO but sends data.</summary>
+    public long HellosIgnored { get; private set; }
+
+    /// <summary>How long an acknowledgement is waited for now.</summary>
+    public TimeSpan RetransmitInterval => _timer.Interval;
 
     /// <summary>When anything at all last came from the peer; at first, when the channel was made.</summary>
     public Timestamp LastHeard => Timestamp.Max(LastControl, LastData);
@@ -90,12 +117,13 @@ public sealed class ControlChannel
         : Timestamp.Min(_retransmitAt, HelloPossible ? _helloAt : Timestamp.Never);
 
     /// <summary>True when <see cref="TryTransmit"/> has something.</summary>
-    public bool WantsToTransmit => CanSendMessage || _acknowledgementOwed;
+    public bool WantsToTransmit => CanSendMessage || _acknowledgementOwed || _duplicatesOwed > 0 || _resendsOldest;
 
     // A HELLO behind other unacknowledged messages would prove nothing that they do not prove themselves.
     private bool HelloPossible => HellosEnabled && _queue.Count == 0;
 
-    private bool CanSendMessage => Failure is null && _next < _queue.Count && _next < Math.Min(_congestion.Size, PeerWindow);
+    private bool CanSendMessage =>
+        Failure is null && _next < _queue.Count && _next < Math.Min(_congestion.Size + _recovery.Duplicates, PeerWindow);
 
     /// <summary>Starts numbering elsewhere than at 0, to test the wrap-around. Only before the first message.</summary>
     public void StartAt(ushort ns, ushort nr)
@@ -108,8 +136,8 @@ public sealed class ControlChannel
     public void SetPeerWindow(int window)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(window, 1);
-        PeerWindow = window;
-        _congestion.SetLimit(window);
+        PeerWindow = Math.Min(window, SendWindowLimit);
+        _congestion.SetLimit(PeerWindow);
     }
 
     /// <summary>
@@ -129,7 +157,7 @@ public sealed class ControlChannel
     {
         LastControl = now;
         RestartHelloTimer(now);
-        HandleAcknowledgement(header.Nr, now);
+        HandleAcknowledgement(header.Nr, header.IsZeroLengthBody, now);
         if (header.IsZeroLengthBody)
         {
             return ChannelVerdict.Acknowledgement;
@@ -139,6 +167,8 @@ public sealed class ControlChannel
         int ahead = (short)(header.Ns - Nr);
         if (ahead > 0)
         {
+            // At once and not on some message, so that the peer can tell what is missing (RFC 5681 section 4.2).
+            _duplicatesOwed = Math.Min(_duplicatesOwed + 1, DuplicatesOwedLimit);
             return message.Length <= HeldMessageLimit && _reorder.Count < HeldLimit && _reorder.TryHold(ahead, message)
                 ? ChannelVerdict.Held : ChannelVerdict.Dropped;
         }
@@ -152,6 +182,10 @@ public sealed class ControlChannel
         StepForward();
         return ChannelVerdict.Deliver;
     }
+
+    /// <summary>True for a message that comes next in order and acknowledges something under way, or everything.</summary>
+    public bool Continues(in L2tpHeader header) =>
+        header.Ns == Nr && (short)(header.Nr - _oldestNs) >= 0 && (short)(header.Nr - _oldestNs) <= _everSent;
 
     /// <summary>The next message in order among those that came early, if it is there.</summary>
     public bool TryTakeHeld(out byte[] message)
@@ -198,19 +232,26 @@ public sealed class ControlChannel
     /// </summary>
     public bool TryTransmit(Span<byte> buffer, Timestamp now, out int length)
     {
+        if (_resendsOldest)
+        {
+            length = SendOldestAgain(buffer);
+            return true;
+        }
+
         if (CanSendMessage)
         {
             length = SendNext(buffer, now);
             return true;
         }
 
-        if (!_acknowledgementOwed)
+        if (!_acknowledgementOwed && _duplicatesOwed == 0)
         {
             length = 0;
             return false;
         }
 
         // A ZLB carries the Ns of the next new message and does not use it up.
+        _duplicatesOwed -= _acknowledgementOwed ? 0 : 1;
         _acknowledgementOwed = false;
         return L2tpHeader.ForControl(PeerTunnelId, 0, (ushort)(_oldestNs + _everSent), Nr, 0).TryWrite(buffer, out length);
     }
@@ -223,6 +264,9 @@ public sealed class ControlChannel
         _next = 0;
         _everSent = 0;
         _retransmitAt = Timestamp.Never;
+        _resendsOldest = false;
+        _recovery.Reset();
+        _timer.Cancel();
     }
 
     /// <summary>Forgets queued messages that were never sent, so that what is queued next goes out soon.</summary>
@@ -230,67 +274,128 @@ public sealed class ControlChannel
 
     private int SendNext(Span<byte> buffer, Timestamp now)
     {
-        byte[] message = _queue[_next].Message;
-        message.CopyTo(buffer);
-        L2tpHeader.Patch(buffer, PeerTunnelId, (ushort)(_oldestNs + _next), Nr);
-        _acknowledgementOwed = false;
-        if (_next < _everSent)
+        bool isRepetition = _next < _everSent;
+        int length = Write(buffer, _next, isRepetition);
+        if (!isRepetition)
         {
-            Retransmitted++;
-        }
-        else
-        {
+            _timer.NoteSent((ushort)(_oldestNs + _next), now);
             _everSent++;
         }
 
         if (_next++ == 0)
         {
-            if (_retransmits == 0)
-            {
-                _firstSent = now;
-            }
+            _firstSent = _retransmits == 0 ? now : _firstSent;
+            RestartRetransmitTimer(now);
+        }
 
-            _retransmitAt = now + _settings.IntervalAfter(_retransmits);
+        return length;
+    }
+
+    private int SendOldestAgain(Span<byte> buffer)
+    {
+        _resendsOldest = false;
+        FastRetransmitted++;
+        return Write(buffer, 0, isRepetition: true);
+    }
+
+    private int Write(Span<byte> buffer, int position, bool isRepetition)
+    {
+        byte[] message = _queue[position].Message;
+        message.CopyTo(buffer);
+        L2tpHeader.Patch(buffer, PeerTunnelId, (ushort)(_oldestNs + position), Nr);
+        _acknowledgementOwed = false;
+        if (isRepetition)
+        {
+            Retransmitted++;
+            _timer.Cancel();
         }
 
         return message.Length;
     }
 
-    private void HandleAcknowledgement(ushort nr, Timestamp now)
+    private void HandleAcknowledgement(ushort nr, bool isZeroLengthBody, Timestamp now)
     {
-        int count = (ushort)(nr - _oldestNs);
-        if (count == 0 || count > _everSent)
+        int count = (short)(nr - _oldestNs);
+        if (count > _everSent)
         {
-            return; // old, or of something never sent
+            UnsentAcknowledged++;
         }
+        else if (count > 0)
+        {
+            RemoveAcknowledged(nr, count, now);
+        }
+        else if (count == 0 && isZeroLengthBody && _recovery.NoteDuplicate(_next, (ushort)(_oldestNs + _everSent)))
+        {
+            _congestion.NoteLoss();
+            _timer.Cancel();
+            _resendsOldest = true;
+            RestartRetransmitTimer(now);
+        }
+    }
 
+    private void RemoveAcknowledged(ushort nr, int count, Timestamp now)
+    {
+        bool wasRecovering = _recovery.IsRecovering;
         _queue.RemoveFirst(count);
         _oldestNs = nr;
         _everSent -= count;
         _next = Math.Max(0, _next - count);
         _retransmits = 0;
-        _congestion.NoteAcknowledgement();
         _firstSent = now;
-        _retransmitAt = _next > 0 ? now + _settings.IntervalAfter(0) : Timestamp.Never;
+        _timer.NoteAcknowledged(nr, now);
+        _resendsOldest = _recovery.NoteAcknowledged(nr, count, out bool restartsTimer) && _next > 0;
+        if (!wasRecovering)
+        {
+            _congestion.NoteAcknowledgement();
+        }
+
+        if (_next == 0)
+        {
+            _retransmitAt = Timestamp.Never;
+        }
+        else if (restartsTimer)
+        {
+            RestartRetransmitTimer(now);
+        }
     }
 
     private ChannelAlarm HandleTimeout(Timestamp now)
     {
-        if (_retransmits >= MaxRetransmits && !IsIgnoredHello(now))
+        bool isExhausted = _retransmits >= MaxRetransmits && now - _firstSent >= _settings.CycleOf(MaxRetransmits);
+        if (isExhausted && IsIgnoredHello(now))
+        {
+            HellosIgnored++;
+        }
+        else if (isExhausted)
         {
             ushort? lastNs = _everReceived ? (ushort)(Nr - 1) : null;
             Failure = new(_retransmits + 1, _firstSent, LastControl, LastData, lastNs, now);
             _retransmitAt = Timestamp.Never;
+            _resendsOldest = false;
             return ChannelAlarm.Exhausted;
         }
 
         // Appendix A: back to a window of one. Whatever was under way counts as lost until acknowledged, so it is all sent again
         // as the window opens; a peer that kept early messages acknowledges them in one go.
-        _congestion.NoteLoss();
-        _retransmits = Math.Min(_retransmits + 1, MaxRetransmits);
+        _congestion.NoteTimeout(isRepeated: _retransmits > 0);
+        _recovery.NoteTimeout((ushort)(_oldestNs + _everSent));
+        _timer.BackOff();
+        _retransmits++;
         _next = 0;
+        _resendsOldest = false;
         _retransmitAt = Timestamp.Never;
         return ChannelAlarm.None;
+    }
+
+    // A quick timer makes more tries, not an earlier end: a path that is away for half a minute keeps its tunnels (section 5.8).
+    private void RestartRetransmitTimer(Timestamp now)
+    {
+        _retransmitAt = now + _timer.Interval;
+        Timestamp end = _firstSent + _settings.CycleOf(MaxRetransmits);
+        if (_retransmits >= MaxRetransmits && end > now)
+        {
+            _retransmitAt = Timestamp.Min(_retransmitAt, end);
+        }
     }
 
     // Some peers never acknowledge a HELLO. While their data arrives they are alive all the same. But once something waits behind
@@ -300,6 +405,7 @@ public sealed class ControlChannel
     private void StepForward()
     {
         _everReceived = true;
+        _duplicatesOwed = 0;
         Nr++;
         _reorder.Shift();
     }

@@ -11,8 +11,16 @@ public sealed record ControlChannelSettings
     /// <summary>Messages that the peer may have under way to us: what we advertise as Receive Window Size, 1 to 32768.</summary>
     public int ReceiveWindow { get; init; } = 128;
 
-    /// <summary>Time before the first retransmission; doubles with each further one.</summary>
+    /// <summary>
+    /// Time before the first retransmission until a round trip has been measured; doubles with each further one. Section 5.8 recommends 1 s.
+    /// </summary>
     public TimeSpan RetransmitInitial { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// The same once round trips are measured (RFC 6298): never shorter than this, however quick the peer. A ZLB may wait a while for a
+    /// message to ride on. Zero keeps <see cref="RetransmitInitial"/> for good.
+    /// </summary>
+    public TimeSpan RetransmitFloor { get; init; } = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Most time between two retransmissions; section 5.8 wants no less than 8 s.</summary>
     public TimeSpan RetransmitCap { get; init; } = TimeSpan.FromSeconds(8);
@@ -32,22 +40,23 @@ public sealed record ControlChannelSettings
     /// <summary>
     /// The full retransmission cycle: from the first transmission until giving up. 31 s with the defaults, as section 5.7 recommends.
     /// </summary>
-    public TimeSpan FullCycle
-    {
-        get
-        {
-            TimeSpan sum = TimeSpan.Zero;
-            for (int tries = 0; tries <= MaxRetransmits; tries++)
-            {
-                sum += IntervalAfter(tries);
-            }
+    public TimeSpan FullCycle => CycleOf(MaxRetransmits);
 
-            return sum;
+    /// <summary>The least time until giving up with so many retransmissions; measured round trips do not shorten it.</summary>
+    internal TimeSpan CycleOf(int maxRetransmits)
+    {
+        TimeSpan sum = TimeSpan.Zero;
+        for (int tries = 0; tries <= maxRetransmits; tries++)
+        {
+            sum += IntervalAfter(tries);
         }
+
+        return sum;
     }
 
     /// <summary>
-    /// Time to wait after the transmission that followed <paramref name="retransmits"/> retransmissions: 1, 2, 4, 8, 8... s.
+    /// Time to wait after the transmission that followed <paramref name="retransmits"/> retransmissions while nothing is measured: 1, 2, 4, 8,
+    /// 8... s.
     /// </summary>
     public TimeSpan IntervalAfter(int retransmits)
     {

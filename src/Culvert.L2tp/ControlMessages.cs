@@ -23,7 +23,7 @@ internal static partial class ControlMessages
     {
         Span<byte> buffer = stackalloc byte[MaximumSize];
         ControlMessageWriter writer = Start(buffer, MessageType.Sccrq, tunnel, random);
-        WriteStart(ref writer, tunnel);
+        WriteStart(ref writer, tunnel.Settings, tunnel.LocalTunnelId, new(tunnel.Settings.ControlPhb, tunnel.Settings.EcnCapable), tunnel.LocalChallenge);
         if (tunnel.TieBreaker is ulong tie)
         {
             writer.WriteUInt64(AvpType.TieBreaker, tie);
@@ -36,10 +36,19 @@ internal static partial class ControlMessages
     public static byte[] Sccrp(Tunnel tunnel, ReadOnlySpan<byte> peerChallenge, IRandomSource random)
     {
         Span<byte> buffer = stackalloc byte[MaximumSize];
-        ControlMessageWriter writer = Start(buffer, MessageType.Sccrp, tunnel, random);
-        WriteStart(ref writer, tunnel);
-        WriteResponse(ref writer, MessageType.Sccrp, tunnel, peerChallenge);
-        return Finish(ref writer, buffer);
+        return Finish(buffer, WriteSccrp(
+            buffer, tunnel.Settings, tunnel.LocalTunnelId, new(tunnel.ControlPhb, tunnel.IsEcnAgreed), tunnel.LocalChallenge, peerChallenge,
+            random));
+    }
+
+    public static int WriteSccrp(
+        Span<byte> buffer, TunnelSettings settings, ushort localTunnelId, StartCompanions companions, ReadOnlySpan<byte> localChallenge,
+        ReadOnlySpan<byte> peerChallenge, IRandomSource random)
+    {
+        ControlMessageWriter writer = Start(buffer, MessageType.Sccrp, settings, random);
+        WriteStart(ref writer, settings, localTunnelId, companions, localChallenge);
+        WriteResponse(ref writer, MessageType.Sccrp, settings, peerChallenge);
+        return writer.TryFinish(out int length) ? length : 0;
     }
 
     /// <summary>Section 6.3.</summary>
@@ -47,7 +56,7 @@ internal static partial class ControlMessages
     {
         Span<byte> buffer = stackalloc byte[MaximumSize];
         ControlMessageWriter writer = Start(buffer, MessageType.Scccn, tunnel, random);
-        WriteResponse(ref writer, MessageType.Scccn, tunnel, peerChallenge);
+        WriteResponse(ref writer, MessageType.Scccn, tunnel.Settings, peerChallenge);
         return Finish(ref writer, buffer);
     }
 
@@ -84,9 +93,9 @@ internal static partial class ControlMessages
         writer.WriteUInt32(AvpType.CallSerialNumber, call.SerialNumber);
         WriteOptional(ref writer, AvpType.BearerType, call.BearerType);
         WriteOptional(ref writer, AvpType.PhysicalChannelId, call.PhysicalChannelId);
-        WriteOptional(ref writer, AvpType.CallingNumber, call.CallingNumber);
-        WriteOptional(ref writer, AvpType.CalledNumber, call.CalledNumber);
-        WriteOptional(ref writer, AvpType.SubAddress, call.SubAddress);
+        WriteAddress(ref writer, AvpType.CallingNumber, call.CallingNumber, call.BearerType);
+        WriteAddress(ref writer, AvpType.CalledNumber, call.CalledNumber, call.BearerType);
+        WriteAddress(ref writer, AvpType.SubAddress, call.SubAddress, call.BearerType);
         WriteIncoming(ref writer, call);
         WritePhb(ref writer, AvpType.SessionDs, session.Tunnel.Settings.SessionPhb);
         return Finish(ref writer, buffer);
@@ -123,10 +132,11 @@ internal static partial class ControlMessages
         writer.WriteUInt32(AvpType.CallSerialNumber, call.SerialNumber);
         writer.WriteUInt32(AvpType.MinimumBps, call.MinimumBps);
         writer.WriteUInt32(AvpType.MaximumBps, call.MaximumBps);
-        writer.WriteUInt32(AvpType.BearerType, call.BearerType & (tunnel.PeerBearerCapabilities ?? 0));
+        uint bearers = call.BearerType & (tunnel.PeerBearerCapabilities ?? 0);
+        writer.WriteUInt32(AvpType.BearerType, bearers);
         writer.WriteUInt32(AvpType.FramingType, call.FramingType & tunnel.PeerFramingCapabilities);
-        WriteOptional(ref writer, AvpType.CalledNumber, call.CalledNumber);
-        WriteOptional(ref writer, AvpType.SubAddress, call.SubAddress);
+        WriteAddress(ref writer, AvpType.CalledNumber, call.CalledNumber, bearers);
+        WriteAddress(ref writer, AvpType.SubAddress, call.SubAddress, bearers);
         WriteOptional(ref writer, AvpType.RxMinimumBps, call.RxMinimumBps);
         WriteOptional(ref writer, AvpType.RxMaximumBps, call.RxMaximumBps);
         WritePhb(ref writer, AvpType.SessionDs, tunnel.Settings.SessionPhb);
@@ -202,35 +212,37 @@ internal static partial class ControlMessages
     }
 
     private static ControlMessageWriter Start(
-        Span<byte> buffer, MessageType type, Tunnel tunnel, IRandomSource random, ushort peerSessionId = 0, bool isMandatory = true)
+        Span<byte> buffer, MessageType type, Tunnel tunnel, IRandomSource random, ushort peerSessionId = 0, bool isMandatory = true) =>
+        Start(buffer, type, tunnel.Settings, random, peerSessionId, isMandatory);
+
+    private static ControlMessageWriter Start(
+        Span<byte> buffer, MessageType type, TunnelSettings settings, IRandomSource random, ushort peerSessionId = 0, bool isMandatory = true)
     {
         var writer = new ControlMessageWriter(buffer, type, peerSessionId, isMandatory);
-        if (tunnel.Settings.Secret is { Length: > 0 } secret)
+        if (settings.Secret is { Length: > 0 } secret)
         {
-            writer.EnableHiding(secret, random, tunnel.Settings.HideAvps ? AvpHidingScope.Everything : AvpHidingScope.Requested);
+            writer.EnableHiding(secret, random, settings.HideAvps ? AvpHidingScope.Everything : AvpHidingScope.Requested);
         }
 
         return writer;
     }
 
     // Host Name first: it is never hidden, and leads the peer to the secret for what is.
-    private static void WriteStart(ref ControlMessageWriter writer, Tunnel tunnel)
+    private static void WriteStart(
+        ref ControlMessageWriter writer, TunnelSettings settings, ushort localTunnelId, StartCompanions companions, ReadOnlySpan<byte> challenge)
     {
-        TunnelSettings settings = tunnel.Settings;
         Span<byte> version = stackalloc byte[2];
         BinaryPrimitives.WriteUInt16BigEndian(version, ProtocolVersion);
         writer.WriteBytes(AvpType.ProtocolVersion, version);
         writer.WriteText(AvpType.HostName, settings.HostName);
         writer.WriteUInt16(AvpType.ReceiveWindowSize, (ushort)settings.Channel.ReceiveWindow);
         writer.WriteUInt32(AvpType.FramingCapabilities, settings.FramingCapabilities);
-        writer.WriteUInt16(AvpType.AssignedTunnelId, tunnel.LocalTunnelId);
+        writer.WriteUInt16(AvpType.AssignedTunnelId, localTunnelId);
         WriteOptional(ref writer, AvpType.BearerCapabilities, settings.AdvertisedBearers);
         writer.WriteUInt16(AvpType.FirmwareRevision, settings.FirmwareRevision);
         WriteOptional(ref writer, AvpType.VendorName, settings.VendorName.Length == 0 ? null : settings.VendorName);
-        WritePhb(ref writer, AvpType.ControlConnectionDs, tunnel.IsStartedHere ? settings.ControlPhb : tunnel.ControlPhb);
-
-        // RFC 9601 section 6.1.1.2.1: the terminator says so in return.
-        if (settings.EcnCapable && (tunnel.IsStartedHere || tunnel.IsEcnAgreed))
+        WritePhb(ref writer, AvpType.ControlConnectionDs, companions.ControlPhb);
+        if (companions.Ecn)
         {
             writer.WriteEmpty(AvpType.EcnCapability);
         }
@@ -240,14 +252,14 @@ internal static partial class ControlMessages
             writer.WriteEmpty(AvpType.ModemOnHoldCapable);
         }
 
-        if (tunnel.LocalChallenge is { } challenge)
+        if (!challenge.IsEmpty)
         {
             writer.WriteBytes(AvpType.Challenge, challenge);
         }
     }
 
     private static void WriteResponse(
-        ref ControlMessageWriter writer, MessageType carrier, Tunnel tunnel, ReadOnlySpan<byte> peerChallenge)
+        ref ControlMessageWriter writer, MessageType carrier, TunnelSettings settings, ReadOnlySpan<byte> peerChallenge)
     {
         if (peerChallenge.IsEmpty)
         {
@@ -255,7 +267,7 @@ internal static partial class ControlMessages
         }
 
         Span<byte> response = stackalloc byte[TunnelAuthentication.ResponseSize];
-        TunnelAuthentication.ComputeResponse(carrier, tunnel.Settings.Secret, peerChallenge, response);
+        TunnelAuthentication.ComputeResponse(carrier, settings.Secret, peerChallenge, response);
         writer.WriteBytes(AvpType.ChallengeResponse, response);
     }
 

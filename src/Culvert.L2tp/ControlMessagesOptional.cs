@@ -46,6 +46,12 @@ internal static partial class ControlMessages
         call.AccessLine?.Write(ref writer);
         WriteOptional(ref writer, AvpType.ServiceName, call.Atm?.ServiceName);
         WriteOptional(ref writer, AvpType.VpiVciIdentifier, call.Atm?.VpiVci);
+        Span<byte> caller = stackalloc byte[NsapAddress.Size];
+        if (call.Atm?.CallingSubAddress is { } digits && NsapAddress.TryWrite(digits, caller))
+        {
+            writer.WriteBytes(AvpType.CallingSubAddress, caller);
+        }
+
         if (call.Atm?.IsRealTime is bool isRealTime)
         {
             writer.WriteUInt16(AvpType.ServiceCategory, isRealTime ? (ushort)1 : (ushort)0);
@@ -96,6 +102,21 @@ internal static partial class ControlMessages
         if (!octets.IsEmpty)
         {
             writer.WriteBytes(type, octets.Span);
+        }
+    }
+
+    // RFC 3301 section 5.3: for a broadband bearer a number is an NSAP address with the M bit clear. One that is none, a name that an
+    // access policy matches for example, is sent as it is.
+    private static void WriteAddress(ref ControlMessageWriter writer, AvpType type, string? address, uint? bearerType)
+    {
+        Span<byte> octets = stackalloc byte[NsapAddress.Size];
+        if (address is not null && NsapAddress.AppliesTo(bearerType) && NsapAddress.TryWrite(address, octets))
+        {
+            writer.WriteAvp(type, octets, isMandatory: false);
+        }
+        else
+        {
+            WriteOptional(ref writer, type, address);
         }
     }
 

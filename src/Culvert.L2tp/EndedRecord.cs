@@ -18,6 +18,8 @@ public sealed class EndedRecord
         EndedAt = now;
         Why = why;
         History = session?.History ?? tunnel.History;
+        session?.ForgetProxy();
+        Call = session?.Call;
     }
 
     public ushort LocalTunnelId { get; }
@@ -42,6 +44,9 @@ public sealed class EndedRecord
     public Disconnect Why { get; }
 
     public History History { get; }
+
+    /// <summary>The facts of a session's call, without what the LAC learned from the user; null for a tunnel.</summary>
+    public IncomingCall? Call { get; }
 
     /// <summary>Everything known, in lines: who, how long, why, and the history.</summary>
     public IEnumerable<string> Lines(Timestamp now)

@@ -14,6 +14,18 @@ public sealed record EndpointLimits
     /// <summary>Tunnels that a peer has begun and not completed. A SCCRQ may be spoofed, so this bounds what a flood can hold.</summary>
     public int MaxHalfOpenTunnels { get; init; } = 1024;
 
+    /// <summary>
+    /// Half-open tunnels above which a further SCCRQ is answered from a record of about 350 octets in place of a tunnel: more than
+    /// concentrators begin at once after a restart, so that only a flood gets there.
+    /// </summary>
+    public int PendingStartsAbove { get; init; } = 256;
+
+    /// <summary>
+    /// Such records: about 3 MB, taken when the first is needed; 0 for none. The oldest makes room, so a flood of 50,000 SCCRQs per second
+    /// leaves an honest peer 160 ms for its SCCCN. Each lasts as long as that needs, or until the peer's SCCRQ comes again.
+    /// </summary>
+    public int PendingStarts { get; init; } = 8192;
+
     /// <summary>Of those, how many one address may have: a peer starts few at once, and one address shall not push others out.</summary>
     public int MaxHalfOpenTunnelsPerPeer { get; init; } = 64;
 
@@ -30,10 +42,11 @@ public sealed record EndpointLimits
     public int MaxHalfOpenSessions { get; init; } = 32_768;
 
     /// <summary>
-    /// SCCRQs judged per second in all; more are dropped unread. None by default: a flood from forged addresses would use it up, and
-    /// shut out peers whom <see cref="MaxHalfOpenTunnels"/> lets in, since there the newest has the longest to live.
+    /// SCCRQs judged per second in all; more are dropped unread, without an answer, for that would go to a forged address. An SCCRQ costs
+    /// some 4 us, so this leaves nine tenths of a core to others; with less, a flood would shut out peers that
+    /// <see cref="PendingStarts"/> can serve.
     /// </summary>
-    public RateLimit StartRate { get; init; }
+    public RateLimit StartRate { get; init; } = new(25_000, 25_000);
 
     /// <summary>
     /// SCCRQs judged per second and address; more are dropped unread. A peer repeats its SCCRQ after a second or two, and an answer to a
@@ -56,8 +69,8 @@ public sealed record EndpointLimits
     /// <summary>Ended sessions whose history is kept: up to 400 octets each. A flap of thousands leaves the last of them.</summary>
     public int EndedSessionsKept { get; init; } = 256;
 
-    /// <summary>Events not yet taken by the owner, beyond one for each tunnel and session.</summary>
-    public int MaxPendingReplies { get; init; } = 64;
+    /// <summary>Answers without a tunnel behind them that wait to be sent: as many as one turn of a loop may cause.</summary>
+    public int MaxPendingReplies { get; init; } = 256;
 }
 
 /// <summary>

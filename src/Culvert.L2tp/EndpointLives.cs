@@ -75,6 +75,7 @@ public sealed partial class L2tpEndpoint
         }
         else if (isSameName && tunnel.Settings.OnRestart == RestartDetection.Probe)
         {
+            older.IsProbed = true;
             older.Channel.ProbeAfter(ProbePatience, now);
             Touch(older, now);
         }

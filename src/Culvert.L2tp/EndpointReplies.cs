@@ -3,13 +3,13 @@ using Culvert.L2tp.Wire;
 
 namespace Culvert.L2tp;
 
-/// <summary>StopCCNs to those who have no tunnel. They are said once, and nothing is kept.</summary>
+/// <summary>Answers to those who have no tunnel: StopCCNs, and SCCRPs from records. They are said once, and nothing is kept of them.</summary>
 public sealed partial class L2tpEndpoint
 {
     private readonly BoundedQueue<Reply> _replies;
 
-    /// <summary>A StopCCN without a tunnel behind it. It is not repeated, and its acknowledgement means nothing.</summary>
-    private readonly record struct Reply(UdpPath Path, ushort PeerTunnelId, ushort AssignedTunnelId, ushort Ns, ushort Nr, Disconnect Why);
+    /// <summary>A StopCCN without a tunnel behind it, or, without a reason, the SCCRP of a record. It is not repeated.</summary>
+    private readonly record struct Reply(UdpPath Path, ushort PeerTunnelId, ushort AssignedTunnelId, ushort Ns, ushort Nr, Disconnect? Why);
 
     // Nobody is answered who has not said to which ID: header and AVP would be 0, which is nobody's.
     private void ReplyOnce(in UdpPath path, in L2tpHeader header, ushort peerTunnelId, Disconnect why)
@@ -30,17 +30,21 @@ public sealed partial class L2tpEndpoint
 
     private bool TryTransmitReply(Span<byte> buffer, out int length, out UdpPath path)
     {
-        if (!_replies.TryDequeue(out Reply reply))
+        while (_replies.TryDequeue(out Reply reply))
         {
-            length = 0;
-            path = default;
-            return false;
+            length = reply.Why is null
+                ? WritePendingReply(buffer, reply) : ControlMessages.WriteStopCcn(buffer, reply.AssignedTunnelId, reply.Why);
+            if (length > 0)
+            {
+                L2tpHeader.Patch(buffer, reply.PeerTunnelId, reply.Ns, reply.Nr);
+                path = reply.Path;
+                Counters.Add(L2tpCounter.MessagesSent);
+                return true;
+            }
         }
 
-        length = ControlMessages.WriteStopCcn(buffer, reply.AssignedTunnelId, reply.Why);
-        L2tpHeader.Patch(buffer, reply.PeerTunnelId, reply.Ns, reply.Nr);
-        path = reply.Path;
-        Counters.Add(L2tpCounter.MessagesSent);
-        return true;
+        length = 0;
+        path = default;
+        return false;
     }
 }

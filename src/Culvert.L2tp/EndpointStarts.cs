@@ -22,16 +22,26 @@ public sealed partial class L2tpEndpoint
     private static readonly Disconnect PushedOut =
         Disconnect.OfTunnel(StopCcnResult.GeneralError, ErrorCode.InsufficientResources, "dropped to make room").AsTimeout();
 
-    private void Route(in UdpPath path, in L2tpHeader header, ReadOnlySpan<byte> message, Timestamp now)
+    private void Route(in UdpPath path, in L2tpHeader header, ReadOnlySpan<byte> datagram, Timestamp now)
     {
+        ReadOnlySpan<byte> message = datagram[..header.PayloadEnd];
         if (header.TunnelId == 0)
         {
             ReceiveWithoutId(path, header, message, now);
         }
         else if (_directory.TryFind(header.TunnelId, out Tunnel? tunnel))
         {
+            if (message.Length < datagram.Length)
+            {
+                tunnel.Notice(L2tpNotice.TrailingOctets);
+            }
+
             tunnel.Receive(path, header, message, now);
             Touch(tunnel, now);
+        }
+        else if (_pending.TryGet(header.TunnelId, out PendingStart start))
+        {
+            ReceiveForPending(start, path, header, message, now);
         }
         else
         {
@@ -104,11 +114,11 @@ public sealed partial class L2tpEndpoint
         }
         else if (!_startRates.TryTake(path.Peer.Address, now) || !_starts.TryTake(Limits.StartRate, now))
         {
-            Counters.Add(L2tpCounter.StartRateExceeded);
+            Deny(L2tpCounter.StartRateExceeded, path.Peer); // and not a word: the source may be forged, and would be flooded by us
         }
         else if (_directory.HalfOpenWith(path.Peer.Address) >= Limits.MaxHalfOpenTunnelsPerPeer)
         {
-            Counters.Add(L2tpCounter.HalfOpenPerPeerLimit);
+            Deny(L2tpCounter.HalfOpenPerPeerLimit, path.Peer);
         }
         else if (!_policy.TryAccept(new(path, facts.HostName, facts.VendorName), out TunnelSettings? settings, out Disconnect? refusal))
         {
@@ -141,7 +151,7 @@ public sealed partial class L2tpEndpoint
             return;
         }
 
-        if (TryBreakTie(path, message, now))
+        if (TryBreakTie(path, message, now) && !TryAnswerFromRecord(settings, path, header, message, body, assigned, now))
         {
             Accept(settings, path, header, message, assigned, existing, now);
         }
@@ -166,10 +176,8 @@ public sealed partial class L2tpEndpoint
         Counters.Add(L2tpCounter.TunnelsOffered);
         if (!tunnel.TryAnswer(message, Random, now, out Disconnect? refusal))
         {
-            Counters.Add(refusal!.Result == (ushort)StopCcnResult.UnsupportedProtocolVersion
-                ? L2tpCounter.RefusedVersion : L2tpCounter.MalformedStart);
             Forget(tunnel);
-            ReplyOnce(path, header, assigned, refusal);
+            RefuseStart(path, header, assigned, refusal!);
             return;
         }
 
@@ -209,7 +217,7 @@ public sealed partial class L2tpEndpoint
         in UdpPath path, TunnelSettings settings, bool isStartedHere, Timestamp now, [NotNullWhen(true)] out Tunnel? tunnel)
     {
         tunnel = null;
-        MakeRoom(isStartedHere);
+        MakeRoom(isHalfOpen: !isStartedHere);
         if (_directory.IsFull || !_directory.TryChooseId(out ushort id))
         {
             Counters.Add(L2tpCounter.TunnelLimit);
@@ -222,9 +230,9 @@ public sealed partial class L2tpEndpoint
     }
 
     // The oldest half-open tunnel gives way to a new one; ended ones give way before anybody is refused.
-    private void MakeRoom(bool isStartedHere)
+    private void MakeRoom(bool isHalfOpen)
     {
-        if (!isStartedHere && _directory.HalfOpenCount >= Limits.MaxHalfOpenTunnels && _directory.OldestHalfOpen is { } oldest)
+        if (isHalfOpen && _directory.HalfOpenCount >= Limits.MaxHalfOpenTunnels && _directory.OldestHalfOpen is { } oldest)
         {
             Counters.Add(L2tpCounter.HalfOpenDropped);
             oldest.Abandon(PushedOut);

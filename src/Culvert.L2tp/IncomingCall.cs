@@ -14,7 +14,7 @@ public sealed record IncomingCall
     /// <summary>Call Serial Number, for people at both ends to compare. 0 in a call to be placed: the endpoint counts.</summary>
     public uint SerialNumber { get; init; }
 
-    /// <summary>Bearer Type: bit 0 digital, bit 1 analog, none for a call without a line; null when not said.</summary>
+    /// <summary>Bearer Type: bit 0 digital, bit 1 analog, bit 2 broadband (RFC 3301), none for a call without a line; null when not said.</summary>
     public uint? BearerType { get; init; }
 
     /// <summary>Framing Type: bit 0 synchronous, bit 1 asynchronous. From ICCN; 0 before it.</summary>
@@ -28,6 +28,7 @@ public sealed record IncomingCall
 
     public uint? PhysicalChannelId { get; init; }
 
+    /// <summary>The number called. With a broadband bearer (bit 2) an NSAP address in 40 hexadecimal digits, as the next two (RFC 3301).</summary>
     public string? CalledNumber { get; init; }
 
     public string? CallingNumber { get; init; }

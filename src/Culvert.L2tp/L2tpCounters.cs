@@ -22,6 +22,9 @@ public enum L2tpCounter : byte
     SessionsEstablished,
     SessionsClosed,
 
+    /// <summary>Messages sent again because the peer said that one is missing; part of <see cref="Retransmissions"/>.</summary>
+    FastRetransmissions,
+
     /// <summary>Not an L2TP version 2 control header (section 3.1).</summary>
     BadHeader,
 
@@ -79,6 +82,15 @@ public enum L2tpCounter : byte
     /// <summary>SCCRQ refused: too many half-open tunnels with this address.</summary>
     HalfOpenPerPeerLimit,
 
+    /// <summary>SCCRQs answered from a record in place of a tunnel, because many were half-open (not counting repetitions).</summary>
+    StartsPending,
+
+    /// <summary>Of those, how many made room for others before their peer completed the set-up.</summary>
+    PendingStartsOverwritten,
+
+    /// <summary>Of those, how many became tunnels.</summary>
+    PendingStartsCompleted,
+
     /// <summary>A half-open tunnel dropped as the oldest, to make room.</summary>
     HalfOpenDropped,
 
@@ -114,10 +126,16 @@ public enum L2tpCounter : byte
 public sealed class L2tpCounters
 {
     private readonly long[] _counts = new long[Enum.GetValues<L2tpCounter>().Length];
+    private readonly long[] _notices = new long[Enum.GetValues<L2tpNotice>().Length];
 
     public long this[L2tpCounter counter] => _counts[(int)counter];
 
+    /// <summary>How often peers did this; a log is told of it once per tunnel.</summary>
+    public long this[L2tpNotice notice] => _notices[(int)notice];
+
     internal void Add(L2tpCounter counter) => _counts[(int)counter]++;
+
+    internal void Add(L2tpNotice notice) => _notices[(int)notice]++;
 
     internal void Add(L2tpCounter counter, long count) => _counts[(int)counter] += count;
 }

@@ -24,6 +24,7 @@ public sealed partial class L2tpEndpoint
     private readonly BoundedQueue<L2tpEvent> _events;
     private readonly byte[] _scratch = new byte[MaximumDatagram];
     private readonly PeerRates _startRates;
+    private readonly AdmissionLog _denials = new();
     private readonly EndedList _endedTunnels;
     private readonly EndedList _endedSessions;
     private TokenBucket _starts;
@@ -45,7 +46,8 @@ public sealed partial class L2tpEndpoint
         Random = random;
         _policy = policy;
         _sessionIds = sessionIds;
-        _directory = new(limits, tunnelIds ?? TunnelIdSpace.All, random);
+        _pending = new(limits.PendingStarts, tunnelIds ?? TunnelIdSpace.All, random);
+        _directory = new(limits, tunnelIds ?? TunnelIdSpace.All, random, _pending);
         _replies = new(limits.MaxPendingReplies);
         _startRates = new(limits.StartRatePerPeer, limits.RatedPeers);
         _endedTunnels = new(limits.EndedTunnelsKept);
@@ -76,6 +78,9 @@ public sealed partial class L2tpEndpoint
     public int SessionsBeingSetUp => _sessionsBeingSetUp;
 
     public Timestamp NextDeadline => _deadlines.Next;
+
+    /// <summary>When <see cref="TryNextReport"/> has something, for an owner that takes reports; not part of <see cref="NextDeadline"/>.</summary>
+    public Timestamp NextReport => _denials.NextDeadline;
 
     /// <summary>The last tunnels that ended, the newest first.</summary>
     public IEnumerable<EndedRecord> EndedTunnels => _endedTunnels.Newest();
@@ -120,7 +125,7 @@ public sealed partial class L2tpEndpoint
         else
         {
             Counters.Add(L2tpCounter.MessagesReceived);
-            Route(path, header, datagram[..header.PayloadEnd], now);
+            Route(path, header, datagram, now);
         }
     }
 
@@ -157,11 +162,12 @@ public sealed partial class L2tpEndpoint
         while (_ready.TryDequeue(out tunnel))
         {
             tunnel.IsQueued = false;
-            long repeated = tunnel.Retransmitted;
+            (long repeated, long fast) = (tunnel.Retransmitted, tunnel.Channel.FastRetransmitted);
             if (!tunnel.IsForgotten && tunnel.Channel.TryTransmit(buffer, _now, out length))
             {
                 Counters.Add(L2tpCounter.MessagesSent);
                 Counters.Add(L2tpCounter.Retransmissions, tunnel.Retransmitted - repeated);
+                Counters.Add(L2tpCounter.FastRetransmissions, tunnel.Channel.FastRetransmitted - fast);
                 path = tunnel.Path;
                 Touch(tunnel, _now);
                 return true;
@@ -174,6 +180,9 @@ public sealed partial class L2tpEndpoint
     }
 
     public bool TryNextEvent(out L2tpEvent e) => _events.TryDequeue(out e);
+
+    /// <summary>What peers were denied since the last report: to be taken along with the events until false.</summary>
+    public bool TryNextReport(Timestamp now, out AdmissionReport report) => _denials.TryTake(now, out report);
 
     /// <summary>Opens a tunnel to a peer: sends an SCCRQ (section 6.1). False when there is no room for another tunnel.</summary>
     public bool TryConnect(in UdpPath path, TunnelSettings settings, Timestamp now, [NotNullWhen(true)] out Tunnel? tunnel)
@@ -239,7 +248,7 @@ public sealed partial class L2tpEndpoint
         localSessionId = 0;
         if (_sessionsBeingSetUp >= Limits.MaxHalfOpenSessions)
         {
-            Counters.Add(L2tpCounter.HalfOpenSessionLimit);
+            Deny(L2tpCounter.HalfOpenSessionLimit, tunnel.Path.Peer);
             return false;
         }
 
@@ -259,7 +268,7 @@ public sealed partial class L2tpEndpoint
     {
         if (DefersCalls)
         {
-            Counters.Add(L2tpCounter.CallsDeferred);
+            Deny(L2tpCounter.CallsDeferred, tunnel.Path.Peer);
             return false;
         }
 
@@ -268,8 +277,15 @@ public sealed partial class L2tpEndpoint
             return true;
         }
 
-        Counters.Add(L2tpCounter.CallRateExceeded);
+        Deny(L2tpCounter.CallRateExceeded, tunnel.Path.Peer);
         return false;
+    }
+
+    /// <summary>Counts what a peer was denied, and has it told.</summary>
+    private void Deny(L2tpCounter reason, in PeerEndpoint peer)
+    {
+        Counters.Add(reason);
+        _denials.Note(reason, peer);
     }
 
     internal void ReleaseSession(Tunnel tunnel, ushort localSessionId)

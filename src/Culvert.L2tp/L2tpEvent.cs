@@ -67,7 +67,7 @@ public enum L2tpNotice : byte
     /// <summary>SCCRP came from another address or port than SCCRQ went to (legal: section 8.1).</summary>
     AnsweredFromOtherPort,
 
-    /// <summary>An older tunnel of the same peer is probed or was closed: the peer seems to have restarted.</summary>
+    /// <summary>The peer opened another tunnel and does not know an older one any more: it has restarted.</summary>
     PeerRestarted,
 
     /// <summary>SLI or WEN came in a state where it means nothing.</summary>

@@ -9,7 +9,11 @@ namespace Culvert.L2tp;
 /// </summary>
 public sealed class Session
 {
+    /// <summary>Least time between two WENs (section 6.13).</summary>
+    public static readonly TimeSpan CallErrorsInterval = TimeSpan.FromSeconds(60);
+
     private HistoryRing _history;
+    private Timestamp _callErrorsSentAt;
 
     internal Session(Tunnel tunnel, ushort localSessionId, ushort peerSessionId, bool isPlacedHere, IncomingCall call, SessionState state)
     {
@@ -127,15 +131,18 @@ public sealed class Session
     }
 
     /// <summary>
-    /// LAC role: tells the LNS the line's errors, in a WEN. False unless established in that role. Section 6.13 wants at least 60 s
-    /// between two.
+    /// LAC role: tells the LNS the line's errors since the call began, in a WEN. False unless established in that role; and false within
+    /// <see cref="CallErrorsInterval"/> of the last one, after which the owner tries again: the counters are cumulative, so nothing is lost.
     /// </summary>
     public bool TrySendCallErrors(CallErrors errors, Timestamp now)
     {
-        if (State != SessionState.Established || !IsLac)
+        bool isTooSoon = _callErrorsSentAt != Timestamp.Zero && now - _callErrorsSentAt < CallErrorsInterval;
+        if (State != SessionState.Established || !IsLac || isTooSoon)
         {
             return false;
         }
+
+        _callErrorsSentAt = now;
 
         Tunnel.SendStatus(this, Tunnel.ComposeWen(this, errors), now);
         return true;

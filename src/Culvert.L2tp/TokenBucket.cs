@@ -11,6 +11,8 @@ public readonly record struct RateLimit(int PerSecond, int Burst)
     public static RateLimit None => default;
 
     internal bool IsNone => PerSecond <= 0;
+
+    public override string ToString() => IsNone ? "no limit" : $"{PerSecond}/s (burst {Burst})";
 }
 
 /// <summary>

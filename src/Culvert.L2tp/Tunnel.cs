@@ -118,6 +118,9 @@ public sealed partial class Tunnel
     /// <summary>Forgotten by the endpoint: its ID may belong to another tunnel.</summary>
     internal bool IsForgotten { get; set; }
 
+    /// <summary>The peer opened another tunnel, and this one is asked whether it is still there.</summary>
+    internal bool IsProbed { get; set; }
+
     internal bool IsHalfOpen => State == TunnelState.WaitCtlConn;
 
     internal Timestamp NextDeadline
@@ -203,8 +206,14 @@ public sealed partial class Tunnel
         return PeerFramingCapabilities & (~PeerFramingCapabilities + 1);
     }
 
+    /// <summary>The notices that were given about this tunnel.</summary>
+    public IEnumerable<L2tpNotice> NoticesGiven =>
+        Enum.GetValues<L2tpNotice>().Where(n => n != L2tpNotice.None && (_noticesGiven & (1u << (int)n)) != 0);
+
+    /// <summary>Counts what the peer did, and tells it the first time.</summary>
     internal void Notice(L2tpNotice notice)
     {
+        _endpoint.Counters.Add(notice);
         uint bit = 1u << (int)notice;
         if ((_noticesGiven & bit) == 0)
         {

@@ -4,6 +4,9 @@ using Culvert.L2tp.Wire;
 
 namespace Culvert.L2tp;
 
+/// <summary>What an SCCRQ or SCCRP says of RFC 3308 and RFC 9601; a terminator only what it grants (RFC 9601 section 6.1.1.2.1).</summary>
+internal readonly record struct StartCompanions(ushort? ControlPhb, bool Ecn);
+
 /// <summary>What later RFCs add to a tunnel: Diffserv (3308), ECN (9601), modem on hold (3573) and connect speed updates (5515).</summary>
 public sealed partial class Tunnel
 {

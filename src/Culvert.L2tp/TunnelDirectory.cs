@@ -7,7 +7,7 @@ namespace Culvert.L2tp;
 /// All tunnels of an endpoint, and the ways to find them: by our ID, by the peer's address, port and ID, and by address and port.
 /// Keeps the order in which half-open and ended tunnels make room.
 /// </summary>
-internal sealed class TunnelDirectory(EndpointLimits limits, TunnelIdSpace ids, IRandomSource random)
+internal sealed class TunnelDirectory(EndpointLimits limits, TunnelIdSpace ids, IRandomSource random, PendingStarts pending)
 {
     private const int IdCount = 65_536;
 
@@ -50,7 +50,7 @@ internal sealed class TunnelDirectory(EndpointLimits limits, TunnelIdSpace ids, 
         for (int i = 0; i < steps; i++)
         {
             int candidate = (((start + i) % steps) * ids.Divisor) + ids.Remainder;
-            if (candidate is > 0 and < IdCount && !_byLocalId.ContainsKey((ushort)candidate))
+            if (candidate is > 0 and < IdCount && !_byLocalId.ContainsKey((ushort)candidate) && !pending.Contains(candidate))
             {
                 id = (ushort)candidate;
                 return true;

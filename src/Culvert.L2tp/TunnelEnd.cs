@@ -16,7 +16,14 @@ public sealed partial class Tunnel
 
     internal void Advance(Timestamp now)
     {
-        switch (Channel.Advance(now))
+        long ignored = Channel.HellosIgnored;
+        ChannelAlarm alarm = Channel.Advance(now);
+        if (Channel.HellosIgnored != ignored)
+        {
+            Notice(L2tpNotice.IgnoredHello);
+        }
+
+        switch (alarm)
         {
             case ChannelAlarm.HelloDue:
                 Count(L2tpCounter.HellosSent);
@@ -193,6 +200,11 @@ public sealed partial class Tunnel
         if (Ended is null)
         {
             Count(IsHalfOpen ? L2tpCounter.HalfOpenExpired : L2tpCounter.RetriesExhausted);
+            if (IsProbed)
+            {
+                Notice(L2tpNotice.PeerRestarted);
+            }
+
             string facts = Channel.Failure!.Value.Describe($"peer {Path.Peer.Address}");
             CleanUp(Disconnect.OfTunnel(StopCcnResult.GeneralRequest, facts).AsTimeout());
         }

@@ -11,14 +11,20 @@ public sealed partial class Tunnel
 
     internal void Receive(in UdpPath path, in L2tpHeader header, ReadOnlySpan<byte> message, Timestamp now)
     {
-        if (!TryFollow(path, header))
+        if (!TryFollow(path, header, now))
         {
             return;
         }
 
         _isKnownToPeer |= header.TunnelId == LocalTunnelId;
 
+        long unsent = Channel.UnsentAcknowledged;
         ChannelVerdict verdict = Channel.Receive(header, message, now);
+        if (Channel.UnsentAcknowledged != unsent)
+        {
+            Notice(L2tpNotice.AcknowledgedUnsent);
+        }
+
         switch (verdict)
         {
             case ChannelVerdict.Deliver:
@@ -52,7 +58,7 @@ public sealed partial class Tunnel
     }
 
     // Section 8.1: addresses and ports stay as they are, except that the answer to an SCCRQ may come from another port.
-    private bool TryFollow(in UdpPath path, in L2tpHeader header)
+    private bool TryFollow(in UdpPath path, in L2tpHeader header, Timestamp now)
     {
         if (path.Peer == Path.Peer)
         {
@@ -67,7 +73,7 @@ public sealed partial class Tunnel
             Count(L2tpCounter.WrongPath);
             if (State == TunnelState.Established)
             {
-                Notice(L2tpNotice.ForeignPath);
+                HandleForeignPath(header, now);
             }
 
             return false;
@@ -76,6 +82,19 @@ public sealed partial class Tunnel
         _endpoint.MovePath(this, path);
         Notice(isAnswer ? L2tpNotice.AnsweredFromOtherPort : L2tpNotice.PathFollowed);
         return true;
+    }
+
+    // Whoever guesses an ID may not end a tunnel: a message that refuses it continues our numbers and the peer's, as only the peer's can.
+    private void HandleForeignPath(in L2tpHeader header, Timestamp now)
+    {
+        if (Settings.OnPathChange != PathChange.Refuse || !Channel.Continues(header))
+        {
+            Notice(L2tpNotice.ForeignPath);
+            return;
+        }
+
+        Notice(L2tpNotice.PathRefused);
+        Close(Disconnect.OfTunnel(StopCcnResult.GeneralRequest, "the peer's address or port changed"), now);
     }
 
     internal void SetPath(in UdpPath path) => Path = path;
@@ -200,6 +219,11 @@ public sealed partial class Tunnel
         {
             _endpoint.Counters.Add(L2tpCounter.IgnoredAvp, message.UnreadableCount);
             Notice(L2tpNotice.UnreadableHiddenAvp);
+        }
+
+        if (message.UnusualMandatoryCount > 0)
+        {
+            Notice(L2tpNotice.UnusualMandatoryBit);
         }
 
         int ignored = message.IgnoredCount + (message.WrongLength is null ? 0 : 1);

@@ -28,7 +28,7 @@ public sealed partial class Tunnel
     /// <summary>Judges the SCCRQ for which this tunnel was made; sends the SCCRP or says why not.</summary>
     internal bool TryAnswer(in ControlMessage sccrq, IRandomSource random, Timestamp now, out Disconnect? refusal)
     {
-        refusal = JudgeStart(sccrq);
+        refusal = JudgeStart(sccrq, Settings);
         if (refusal is not null)
         {
             return false;
@@ -43,8 +43,18 @@ public sealed partial class Tunnel
         return true;
     }
 
+    /// <summary>Takes the place of a record from which the SCCRP was sent already; the peer's SCCCN comes next.</summary>
+    internal void Resume(in ControlMessage sccrq, ReadOnlySpan<byte> challenge)
+    {
+        Channel.StartAt(ns: 1, nr: 1);
+        TakePeerFacts(sccrq);
+        LocalChallenge = Settings.SendsChallenge ? challenge.ToArray() : null;
+        State = TunnelState.WaitCtlConn;
+        RecordState();
+    }
+
     /// <summary>What in an SCCRQ or SCCRP forbids a tunnel; null when nothing does. AVPs that must be there are there.</summary>
-    private Disconnect? JudgeStart(in ControlMessage message)
+    internal static Disconnect? JudgeStart(in ControlMessage message, TunnelSettings settings)
     {
         if (message.TryGetBytes(AvpType.ProtocolVersion, out ReadOnlySpan<byte> version) && version[0] != SupportedVersion)
         {
@@ -63,12 +73,12 @@ public sealed partial class Tunnel
         }
 
         bool isChallenged = message.Contains(AvpType.Challenge);
-        if (isChallenged && Settings.Secret is not { Length: > 0 })
+        if (isChallenged && settings.Secret is not { Length: > 0 })
         {
             return Disconnect.OfTunnel(StopCcnResult.NotAuthorized, "a Challenge came, but no secret is configured for this peer");
         }
 
-        return Settings.RequireChallenge && !isChallenged
+        return settings.RequireChallenge && !isChallenged
             ? Disconnect.OfTunnel(StopCcnResult.NotAuthorized, "tunnel authentication is required, but no Challenge came") : null;
     }
 
@@ -86,7 +96,7 @@ public sealed partial class Tunnel
             Channel.PeerTunnelId = assigned;
         }
 
-        Disconnect? refusal = JudgeStart(message) ?? JudgeResponse(message) ?? JudgeControlPhb(message);
+        Disconnect? refusal = JudgeStart(message, Settings) ?? JudgeResponse(message) ?? JudgeControlPhb(message);
         if (refusal is not null)
         {
             Apply(TunnelInput.SccrpNotAcceptable, refusal, now);
@@ -120,9 +130,11 @@ public sealed partial class Tunnel
         }
 
         Count(L2tpCounter.AuthenticationFailed);
-        return Disconnect.OfTunnel(
-            StopCcnResult.NotAuthorized, response.IsEmpty ? "no Challenge Response" : "wrong Challenge Response: the secrets differ");
+        return WrongResponse(response);
     }
+
+    internal static Disconnect WrongResponse(ReadOnlySpan<byte> response) => Disconnect.OfTunnel(
+        StopCcnResult.NotAuthorized, response.IsEmpty ? "no Challenge Response" : "wrong Challenge Response: the secrets differ");
 
     private void TakePeerFacts(in ControlMessage message)
     {

@@ -122,7 +122,13 @@ public sealed class Node : IAsyncDisposable
         }
 
         // What needs a restart keeps its running value, so that the next reload compares with what is in force.
-        _configuration = next with { Listen = before.Listen, Interface = before.Interface, Api = before.Api };
+        _configuration = next with
+        {
+            Listen = before.Listen,
+            Interface = before.Interface,
+            Api = before.Api,
+            Settings = next.Settings with { Limits = before.Settings.Limits },
+        };
         return changes;
     }
 

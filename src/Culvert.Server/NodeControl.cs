@@ -17,7 +17,9 @@ internal sealed class NodeControl(Node node, Shard shard) : INodeControl
     /// <summary>Sessions described in one go; in between, packets are served.</summary>
     private const int SessionsPerTurn = 500;
 
-    public Task<IReadOnlyList<TunnelRow>> Tunnels() => shard.Mailbox.Ask<IReadOnlyList<TunnelRow>>(() => [.. shard.Access.Tunnels.Select(Describe)]);
+    private readonly RowWriter _rows = new(node, shard.Access);
+
+    public Task<IReadOnlyList<TunnelRow>> Tunnels() => shard.Mailbox.Ask<IReadOnlyList<TunnelRow>>(() => [.. shard.Access.Tunnels.Select(_rows.Describe)]);
 
     public async Task<IReadOnlyList<SessionRow>> Sessions()
     {
@@ -29,15 +31,18 @@ internal sealed class NodeControl(Node node, Shard shard) : INodeControl
             {
                 var page = new List<Subscriber>();
                 int then = shard.Access.PageOfSubscribers(first, SessionsPerTurn, page);
-                rows.AddRange(page.Select(Describe));
+                rows.AddRange(page.Select(_rows.Describe));
                 return then;
             });
         }
 
+        rows.AddRange(await shard.Mailbox.Ask<IReadOnlyList<SessionRow>>(() => [.. shard.Access.OutgoingLines.Select(_rows.Describe)]));
         return rows;
     }
 
-    public Task<IReadOnlyList<PoolRow>> Pools() => shard.Mailbox.Ask<IReadOnlyList<PoolRow>>(() => [.. shard.Access.Pools.Select(Describe)]);
+    public Task<IReadOnlyList<PeerRow>> Peers() => shard.Mailbox.Ask<IReadOnlyList<PeerRow>>(() => PeerRows.Describe(shard.Access));
+
+    public Task<IReadOnlyList<PoolRow>> Pools() => shard.Mailbox.Ask<IReadOnlyList<PoolRow>>(() => [.. shard.Access.Pools.Select(RowWriter.Describe)]);
 
     public Task<IReadOnlyList<CounterRow>> Counters() => shard.Mailbox.Ask<IReadOnlyList<CounterRow>>(() => [.. NodeCounters.Read(shard)]);
 
@@ -69,7 +74,7 @@ internal sealed class NodeControl(Node node, Shard shard) : INodeControl
     public Task<LiveCapture> StartCapture(CaptureRequest request) => LiveCapture.Start(request, shard);
 
     private Task<IReadOnlyList<LifeRow>> Explain(Func<Timestamp, IReadOnlyList<LifeStory>> ask) => shard.Mailbox.Ask<IReadOnlyList<LifeRow>>(
-        () => [.. ask(MonotonicClock.Now).Select(life => new LifeRow(life.Id, life.Summary, life.Ended, life.History))]);
+        () => [.. ask(MonotonicClock.Now).Select(_rows.Describe)]);
 
     private Task<CloseAnswer> CloseEach(IReadOnlyList<string> ids, Func<string, int> close) => shard.Mailbox.Ask(() =>
     {
@@ -87,54 +92,4 @@ internal sealed class NodeControl(Node node, Shard shard) : INodeControl
 
         return new CloseAnswer(closed, unknown);
     });
-
-    private static double SecondsSince(Timestamp at) => at == Timestamp.Never ? 0 : Math.Round((MonotonicClock.Now - at).TotalSeconds, 3);
-
-    private TunnelRow Describe(Tunnel tunnel) => new(
-        tunnel.LocalTunnelId,
-        tunnel.PeerTunnelId,
-        tunnel.State.ToString().ToLowerInvariant(),
-        tunnel.Owner is Dial ? "lac" : "lns",
-        tunnel.Path.Peer.ToString(),
-        tunnel.Path.Local.ToString(),
-        tunnel.PeerHostName,
-        tunnel.PeerVendorName,
-        shard.Access.RuleName(tunnel),
-        tunnel.SessionCount,
-        SecondsSince(tunnel.EstablishedAt));
-
-    private SessionRow Describe(Subscriber subscriber)
-    {
-        SessionCounters counters = shard.Access.CountersOf(subscriber);
-        SequenceCounters sequence = shard.Access.SequencingOf(subscriber) ?? default;
-        return new SessionRow(
-            subscriber.Key.ToString(),
-            $"{subscriber.Tunnel.PeerTunnelId}/{subscriber.Session.PeerSessionId}",
-            subscriber.IsUp ? "up" : subscriber.Link.Phase.ToString().ToLowerInvariant(),
-            subscriber.UserName,
-            subscriber.PeerAddress.IsNone ? null : subscriber.PeerAddress.ToString(),
-            subscriber.LocalAddress.IsNone ? "" : subscriber.LocalAddress.ToString(),
-            [.. subscriber.Routes.Select(r => r.ToString())],
-            NodeNames.Method(subscriber.Link),
-            subscriber.ProfileName,
-            subscriber.Tunnel.Path.Peer.ToString(),
-            subscriber.Tunnel.PeerHostName,
-            subscriber.Session.Call.CallingNumber ?? "",
-            subscriber.Session.Call.CalledNumber ?? "",
-            node.InterfaceNameOf(subscriber),
-            subscriber.Mtu,
-            SecondsSince(subscriber.Since),
-            counters.PacketsReceived,
-            counters.OctetsReceived,
-            counters.PacketsSent,
-            counters.OctetsSent,
-            counters.DropsTotal,
-            sequence.Lost,
-            sequence.Late,
-            sequence.Duplicates,
-            sequence.Reordered);
-    }
-
-    private static PoolRow Describe(AddressPool pool) =>
-        new(pool.Name, pool.Prefix.ToString(), pool.Gateway.ToString(), pool.InUse, pool.Capacity, pool.Exhausted);
 }

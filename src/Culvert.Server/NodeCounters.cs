@@ -11,9 +11,15 @@ internal static class NodeCounters
     {
         yield return new CounterRow("tunnels", shard.Access.Tunnels.Count());
         yield return new CounterRow("sessions", shard.Access.SessionCount);
+        yield return new CounterRow("authentications-in-flight", shard.Access.AuthenticationsInFlight);
         foreach (L2tpCounter counter in Enum.GetValues<L2tpCounter>())
         {
             yield return new CounterRow($"l2tp-{NodeNames.Kebab(counter.ToString())}", shard.Access.L2tpCounters[counter]);
+        }
+
+        foreach (L2tpNotice notice in Enum.GetValues<L2tpNotice>().Where(n => n != L2tpNotice.None))
+        {
+            yield return new CounterRow($"l2tp-quirk-{NodeNames.Kebab(notice.ToString())}", shard.Access.L2tpCounters[notice]);
         }
 
         foreach (DropReason reason in Enum.GetValues<DropReason>())

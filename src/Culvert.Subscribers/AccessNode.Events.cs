@@ -44,8 +44,13 @@ public sealed partial class AccessNode
             }
             else
             {
-                return;
+                break;
             }
+        }
+
+        while (_l2tp.TryNextReport(now, out AdmissionReport report))
+        {
+            Tell(NodeEventKind.PeerRefused, report.ToString(), null);
         }
     }
 

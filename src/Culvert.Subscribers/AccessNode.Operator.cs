@@ -136,7 +136,7 @@ public sealed partial class AccessNode
         var lives = new List<LifeStory>();
         if (_l2tp.TryFind(localTunnelId, out Tunnel? tunnel) && tunnel.Ended is null)
         {
-            lives.Add(new LifeStory($"{localTunnelId}", tunnel.ToString(), null, [.. tunnel.History.Lines(now)]));
+            lives.Add(new LifeStory($"{localTunnelId}", tunnel.ToString(), null, [.. tunnel.History.Lines(now)]) { Tunnel = tunnel });
         }
 
         lives.AddRange(_l2tp.EndedTunnels.Where(e => e.LocalTunnelId == localTunnelId).Select(e => Story($"{localTunnelId}", e, now)));
@@ -151,7 +151,15 @@ public sealed partial class AccessNode
         {
             string ppp = $"PPP: {subscriber.Link}";
             lives.Add(new LifeStory(
-                key.ToString(), subscriber.ToString(), null, [.. subscriber.Session.History.Lines(now), ppp, .. SequencingLines(subscriber)]));
+                key.ToString(), subscriber.ToString(), null, [.. subscriber.Session.History.Lines(now), ppp, .. SequencingLines(subscriber)])
+            {
+                Session = subscriber.Session,
+            });
+        }
+
+        if (_outgoing.Lines.FirstOrDefault(l => l.Key == key) is { } line)
+        {
+            lives.Add(new LifeStory(key.ToString(), line.ToString(), null, [.. line.Session.History.Lines(now)]) { Session = line.Session });
         }
 
         lives.AddRange(_l2tp.EndedSessions
@@ -182,7 +190,7 @@ public sealed partial class AccessNode
             id,
             $"{(ended.LocalSessionId == 0 ? "tunnel" : "session")} {id} with {name} at {ended.Peer}",
             $"{(now - ended.EndedAt).TotalSeconds:0.0} s ago, {lived}: {ended.Why}",
-            [.. ended.History.Lines(now)]);
+            [.. ended.History.Lines(now)]) { EndedCall = ended.Call, Cause = ended.Why };
     }
 
     private void Close(Subscriber subscriber, string reason, Timestamp now)

@@ -62,7 +62,9 @@ public sealed partial class AccessNode
     }
 
     public Timestamp NextDeadline =>
-        Timestamp.Min(Timestamp.Min(_l2tp.NextDeadline, _outgoing.NextDeadline), Timestamp.Min(_subscribers.NextDeadline, _dials.NextDeadline));
+        Timestamp.Min(
+            Timestamp.Min(Timestamp.Min(_l2tp.NextDeadline, _l2tp.NextReport), _outgoing.NextDeadline),
+            Timestamp.Min(_subscribers.NextDeadline, _dials.NextDeadline));
 
     /// <summary>Tunnels that have not ended.</summary>
     public IEnumerable<Tunnel> Tunnels => _l2tp.Tunnels.Where(t => t.Ended is null);

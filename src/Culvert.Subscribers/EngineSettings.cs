@@ -26,6 +26,8 @@ internal static class EngineSettings
         MaxHalfOpenTunnelsPerPeer = limits.HalfOpenTunnelsPerPeer,
         HalfOpenRetransmits = limits.HalfOpenRetransmits,
         MaxHalfOpenSessions = limits.HalfOpenSessions,
+        PendingStarts = limits.PendingStarts,
+        PendingStartsAbove = limits.PendingStartsAbove,
         StartRate = limits.StartRate,
         StartRatePerPeer = limits.StartRatePerPeer,
         CallRate = limits.CallRate,
@@ -42,6 +44,7 @@ internal static class EngineSettings
         Channel = new ControlChannelSettings
         {
             HelloInterval = policy.Hello,
+            RetransmitFloor = policy.RetransmitFloor,
             RetransmitInitial = policy.RetransmitInitial,
             RetransmitCap = policy.RetransmitCap,
             MaxRetransmits = policy.MaxRetransmits,

@@ -3,9 +3,9 @@ using Culvert.L2tp;
 namespace Culvert.Subscribers;
 
 /// <summary>What a peer tells about the line of a call, in words for the operator.</summary>
-internal static class LineText
+public static class LineText
 {
-    public static string Of(in L2tpEvent e) => e.Kind switch
+    internal static string Of(in L2tpEvent e) => e.Kind switch
     {
         L2tpEventKind.LinkInfoChanged => $"the LNS told the ACCM (SLI): {Accm(e.Session!.Accm)}",
         L2tpEventKind.CallErrorsReported => $"the LAC told its line's errors (WEN): {Errors(e.Session!.CallErrors)}",
@@ -15,8 +15,10 @@ internal static class LineText
         _ => $"{e.Kind} is something that this version does not know; please report it",
     };
 
+    /// <summary>For asynchronous lines: the characters that are escaped, a bit each.</summary>
     public static string Accm(Accm? accm) => accm is null ? "" : $"send {accm.Send:x8}, receive {accm.Receive:x8}";
 
+    /// <summary>Since the call was established (RFC 2661 section 4.4.6).</summary>
     public static string Errors(CallErrors? errors) => errors is null
         ? ""
         : $"{errors.Crc} CRC, {errors.Framing} framing, {errors.HardwareOverruns} hardware overruns, {errors.BufferOverruns} buffer overruns, "

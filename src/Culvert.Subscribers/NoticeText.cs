@@ -14,7 +14,7 @@ internal static class NoticeText
         L2tpNotice.ForeignPath => "control messages for it come from another address or port and are dropped",
         L2tpNotice.PathFollowed => "its address or port changed and was followed",
         L2tpNotice.AnsweredFromOtherPort => "it answered from another address or port than it was called at",
-        L2tpNotice.PeerRestarted => "it opened another tunnel from the same address and port; the older one is probed or closed",
+        L2tpNotice.PeerRestarted => "it opened another tunnel from the same address and port and does not know the older one any more: it has restarted",
         L2tpNotice.EarlyStatusMessage => "it sent SLI or WEN where it means nothing; ignored",
         L2tpNotice.IgnoredAvp => "it sends an optional AVP that is unknown or malformed; ignored",
         L2tpNotice.UnreadableHiddenAvp => "it sends a hidden AVP that cannot be read with the shared secret; ignored",

@@ -49,6 +49,7 @@ public readonly ref struct ControlMessage
         HiddenCount = scan.HiddenCount;
         UnreadableCount = scan.UnreadableCount;
         IgnoredCount = scan.IgnoredCount;
+        UnusualMandatoryCount = scan.UnusualMandatoryCount;
     }
 
     /// <summary>0 when <see cref="Fault"/> is <see cref="ControlMessageFault.NoMessageType"/>; else valid even with a fault.</summary>
@@ -89,6 +90,9 @@ public readonly ref struct ControlMessage
 
     /// <summary>Unrecognized AVPs without the M bit.</summary>
     public int IgnoredCount { get; }
+
+    /// <summary>Recognized AVPs of RFC 2661 with another M bit than it gives them.</summary>
+    public int UnusualMandatoryCount { get; }
 
     /// <summary>Every AVP in order, in clear where it could be read; duplicates and unrecognized ones too.</summary>
     public AvpReader GetEnumerator() => new(_body);

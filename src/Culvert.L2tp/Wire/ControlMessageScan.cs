@@ -24,6 +24,7 @@ internal ref struct ControlMessageScan
     public int HiddenCount;
     public int UnreadableCount;
     public int IgnoredCount;
+    public int UnusualMandatoryCount;
     public ulong SeenLow;
     public ulong SeenHigh;
 
@@ -172,10 +173,15 @@ internal ref struct ControlMessageScan
             return;
         }
 
+        UnusualMandatoryCount += HasUnusualMandatoryBit(avp, definition) ? 1 : 0;
         bool isDuplicate = avp.Id.Vendor == VendorId.Ietf ? Bit(SeenLow, SeenHigh, avp.Id.Type) : StandsBefore(avp, clear);
         DuplicateCount += isDuplicate && !definition.MayRepeat ? 1 : 0;
         MarkSeen(avp.Id);
     }
+
+    // RFC 2661 fixes the M bit of each; later RFCs leave it to the sender, and that of the Message Type says something itself.
+    private static bool HasUnusualMandatoryBit(in Avp avp, AvpDefinition definition) =>
+        definition.Rfc == 2661 && avp.Id != AvpType.MessageType && avp.IsMandatory != definition.IsMandatory;
 
     private void NoteUnrecognized(in Avp avp)
     {

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Culvert.Core;
 using Culvert.L2tp;
 using Culvert.L2tp.Wire;
@@ -17,6 +18,7 @@ internal sealed class CaptureTap
 
     private readonly CaptureRequest _request;
     private readonly CaptureRing _ring;
+    private readonly CaptureBacklog? _backlog;
     private readonly List<Target> _targets = [];
     private bool _isNamed;
 
@@ -24,6 +26,7 @@ internal sealed class CaptureTap
     {
         _request = request;
         _ring = ring;
+        _backlog = request.User is null ? null : new CaptureBacklog();
     }
 
     private bool IsEverything => _request is { Tunnel: null, Session: null, User: null };
@@ -50,7 +53,7 @@ internal sealed class CaptureTap
         }
     }
 
-    /// <summary>A user's next sessions are part of the capture too.</summary>
+    /// <summary>A user's next sessions are part of the capture too, with their logins, also those that fail.</summary>
     public void OnEvent(in NodeEvent e)
     {
         if (_request.User is null || e.Subscriber is null)
@@ -61,6 +64,10 @@ internal sealed class CaptureTap
         if (e.Kind is NodeEventKind.SessionUp or NodeEventKind.DialUp)
         {
             AddIfWanted(e.Subscriber);
+        }
+        else if (e.Kind == NodeEventKind.AuthenticationFailed && e.UserName == _request.User)
+        {
+            Add(e.Subscriber);
         }
         else if (e.Kind == NodeEventKind.SessionDown)
         {
@@ -88,8 +95,25 @@ internal sealed class CaptureTap
             return;
         }
 
-        if (isReadable && Find(header, path, isSent) is { } target
-            && _ring.TryPut(datagram, new TappedDatagram(now, path, localPort, isSent, target.IsNamed ? null : target.ToString())))
+        if (!isReadable)
+        {
+            return;
+        }
+
+        var about = new TappedDatagram(now, path, localPort, isSent, null);
+        if (Find(datagram, header, path, isSent) is { } target)
+        {
+            Put(datagram, about, target);
+        }
+        else if (_backlog is not null && (header.IsControl || !IsUserTraffic(datagram[header.PayloadStart..header.PayloadEnd])))
+        {
+            _backlog.Put(datagram, about);
+        }
+    }
+
+    private void Put(ReadOnlySpan<byte> datagram, in TappedDatagram about, Target target)
+    {
+        if (_ring.TryPut(datagram, about with { Comment = target.IsNamed ? null : target.ToString() }))
         {
             target.IsNamed = true;
         }
@@ -99,11 +123,11 @@ internal sealed class CaptureTap
     private static bool IsUserTraffic(ReadOnlySpan<byte> frame) =>
         PppFrame.TryRead(frame, out PppProtocol protocol, out _) && (ushort)protocol < 0x4000;
 
-    private Target? Find(in L2tpHeader header, in UdpPath path, bool isSent)
+    private Target? Find(ReadOnlySpan<byte> datagram, in L2tpHeader header, in UdpPath path, bool isSent)
     {
         foreach (Target target in _targets)
         {
-            if (isSent ? target.IsTo(header, path) : target.IsFrom(header))
+            if (target.Concerns(datagram, header, path, isSent))
             {
                 return target;
             }
@@ -115,10 +139,33 @@ internal sealed class CaptureTap
     private void AddIfWanted(Subscriber subscriber)
     {
         bool isWanted = _request.Session is { } session ? subscriber.Key == session : subscriber.UserName == _request.User;
-        if (isWanted && _targets.Count < MaximumTargets && !_targets.Exists(t => t.Subscriber == subscriber))
+        if (isWanted)
         {
-            _targets.Add(new Target(subscriber.Tunnel, subscriber));
+            Add(subscriber);
         }
+    }
+
+    private void Add(Subscriber subscriber)
+    {
+        if (_targets.Count >= MaximumTargets || _targets.Exists(t => t.Subscriber == subscriber))
+        {
+            return;
+        }
+
+        var target = new Target(subscriber.Tunnel, subscriber);
+        _targets.Add(target);
+        _backlog?.TakeWhere((datagram, in about) =>
+        {
+            // IDs are used again: what is older than the session was another's.
+            bool isTaken = about.At >= subscriber.Since && L2tpHeader.TryRead(datagram, out L2tpHeader header)
+                && target.Concerns(datagram, header, about.Path, about.IsSent);
+            if (isTaken)
+            {
+                Put(datagram, about, target);
+            }
+
+            return isTaken;
+        });
     }
 
     /// <param name="Subscriber">One session; null for the whole tunnel.</param>
@@ -127,12 +174,30 @@ internal sealed class CaptureTap
         /// <summary>Its first packet is in the file, with the name of the target beside it.</summary>
         public bool IsNamed { get; set; }
 
-        public bool IsFrom(in L2tpHeader header) =>
-            header.TunnelId == Tunnel.LocalTunnelId && (Subscriber is null || header.SessionId == Subscriber.Session.LocalSessionId);
+        public bool Concerns(ReadOnlySpan<byte> datagram, in L2tpHeader header, in UdpPath path, bool isSent) =>
+            (isSent ? header.TunnelId == Tunnel.PeerTunnelId && path.Peer == Tunnel.Path.Peer : header.TunnelId == Tunnel.LocalTunnelId)
+            && (Subscriber is null || IsOfSession(Subscriber.Session, datagram, header, isSent));
 
-        public bool IsTo(in L2tpHeader header, in UdpPath path) =>
-            header.TunnelId == Tunnel.PeerTunnelId && path.Peer == Tunnel.Path.Peer
-            && (Subscriber is null || (header.SessionId != 0 && header.SessionId == Subscriber.Session.PeerSessionId));
+        /// <summary>By the header; or by the Assigned Session ID, which is the sender's own, in an ICRQ and whatever else comes without.</summary>
+        private static bool IsOfSession(Session session, ReadOnlySpan<byte> datagram, in L2tpHeader header, bool isSent) =>
+            header.SessionId != 0
+                ? header.SessionId == (isSent ? session.PeerSessionId : session.LocalSessionId)
+                : header.IsControl && AssignedSessionId(datagram[header.PayloadStart..header.PayloadEnd]) is { } assigned && assigned != 0
+                    && assigned == (isSent ? session.LocalSessionId : session.PeerSessionId);
+
+        private static ushort? AssignedSessionId(ReadOnlySpan<byte> body)
+        {
+            var reader = new AvpReader(body);
+            while (reader.MoveNext())
+            {
+                if (reader.Current.Id == AvpType.AssignedSessionId && !reader.Current.IsHidden && reader.Current.Value.Length == sizeof(ushort))
+                {
+                    return BinaryPrimitives.ReadUInt16BigEndian(reader.Current.Value);
+                }
+            }
+
+            return null;
+        }
 
         public override string ToString() => Subscriber?.ToString() ?? $"tunnel {Tunnel.LocalTunnelId} with {Tunnel.Path.Peer}";
     }

@@ -16,7 +16,7 @@ namespace Culvert.Server.Control;
 
 /// <summary>
 /// The control API: HTTP and JSON on a Unix socket, whose file permissions (owner and group) are the access control.
-/// GET v1/tunnels, sessions, pools, counters; POST v1/close/tunnel|session|user, v1/reload.
+/// GET v1/tunnels, sessions, peers, pools, counters; POST v1/close/tunnel|session|user, v1/reload.
 /// GET v1/capture streams pcapng; POST v1/capture/ID/stop ends it properly.
 /// </summary>
 internal sealed class ControlApi : IAsyncDisposable
@@ -78,6 +78,7 @@ internal sealed class ControlApi : IAsyncDisposable
     {
         Get(web, "/v1/tunnels", async http => await Answer(http, await node.Tunnels(), ControlJson.Default.IReadOnlyListTunnelRow));
         Get(web, "/v1/sessions", async http => await Answer(http, await node.Sessions(), ControlJson.Default.IReadOnlyListSessionRow));
+        Get(web, "/v1/peers", async http => await Answer(http, await node.Peers(), ControlJson.Default.IReadOnlyListPeerRow));
         Get(web, "/v1/pools", async http => await Answer(http, await node.Pools(), ControlJson.Default.IReadOnlyListPoolRow));
         Get(web, "/v1/counters", async http => await Answer(http, await node.Counters(), ControlJson.Default.IReadOnlyListCounterRow));
         Get(web, "/v1/tunnel/{id}", async http => await Answer(http, await node.ExplainTunnel(IdOf(http)), ControlJson.Default.IReadOnlyListLifeRow));

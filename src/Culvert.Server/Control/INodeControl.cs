@@ -9,6 +9,9 @@ internal interface INodeControl
 
     Task<IReadOnlyList<SessionRow>> Sessions();
 
+    /// <summary>Peers that have tunnels, or to whom something was refused, by address.</summary>
+    Task<IReadOnlyList<PeerRow>> Peers();
+
     Task<IReadOnlyList<PoolRow>> Pools();
 
     Task<IReadOnlyList<CounterRow>> Counters();

@@ -105,7 +105,8 @@ public sealed class OutgoingLine : ISequencedSession
     {
         length = 0;
         trafficClass = 0;
-        return _toSend.TryDequeue(out byte[] frame) && DataFrame.TryWrite(plane, Session, frame, buffer, out length, out trafficClass);
+        return _toSend.TryDequeue(out byte[] frame) && Session.State == SessionState.Established
+            && DataFrame.TryWrite(plane, Session, frame, buffer, out length, out trafficClass);
     }
 
     private static string SafeText(string number) => number.Length == 0 ? "no number" : number;

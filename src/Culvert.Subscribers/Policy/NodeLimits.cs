@@ -20,6 +20,12 @@ public sealed record NodeLimits
     /// <summary>Retransmissions of an SCCRP: few, because the SCCRQ may have carried somebody else's address.</summary>
     public int HalfOpenRetransmits { get; init; } = EndpointLimits.Default.HalfOpenRetransmits;
 
+    /// <summary>Half-open tunnels above which a further SCCRQ is answered from a small record in place of a tunnel.</summary>
+    public int PendingStartsAbove { get; init; } = EndpointLimits.Default.PendingStartsAbove;
+
+    /// <summary>Such records, of about 350 octets; zero for none.</summary>
+    public int PendingStarts { get; init; } = EndpointLimits.Default.PendingStarts;
+
     /// <summary>Sessions not yet established, in all.</summary>
     public int HalfOpenSessions { get; init; } = 8_000;
 
@@ -29,7 +35,7 @@ public sealed record NodeLimits
     /// </summary>
     public int AuthenticationsInFlight { get; init; } = 2_000;
 
-    /// <summary>SCCRQs per second in all; more are dropped unread. None by default: forged ones would use it up.</summary>
+    /// <summary>SCCRQs per second in all; more are dropped unread.</summary>
     public RateLimit StartRate { get; init; } = EndpointLimits.Default.StartRate;
 
     /// <summary>SCCRQs per second from one address; more are dropped unread.</summary>

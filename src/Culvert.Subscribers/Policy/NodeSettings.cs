@@ -57,7 +57,7 @@ public sealed record Profile
 
     /// <summary>In order of preference; never empty.</summary>
     public IReadOnlyList<AuthenticationMethod> Authentication { get; init; } =
-        [AuthenticationMethod.MsChapV2, AuthenticationMethod.ChapMd5];
+        new ValueList<AuthenticationMethod>([AuthenticationMethod.MsChapV2, AuthenticationMethod.ChapMd5]);
 
     /// <summary>Name of the pool for users without a fixed address.</summary>
     public string? Pool { get; init; }
@@ -124,7 +124,7 @@ public sealed record DialSettings : TunnelPolicy
 
     /// <summary>Methods that the LNS may ask us for.</summary>
     public IReadOnlyList<AuthenticationMethod> Authentication { get; init; } =
-        [AuthenticationMethod.MsChapV2, AuthenticationMethod.ChapMd5, AuthenticationMethod.Pap];
+        new ValueList<AuthenticationMethod>([AuthenticationMethod.MsChapV2, AuthenticationMethod.ChapMd5, AuthenticationMethod.Pap]);
 
     /// <summary>Interface name; null lets the system choose.</summary>
     public string? Interface { get; init; }

@@ -21,7 +21,10 @@ public abstract record TunnelPolicy
     /// <summary>Silence after which a HELLO is sent; zero sends none.</summary>
     public TimeSpan Hello { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>Before the first retransmission of a control message; doubles with each further one (RFC 2661 section 5.8).</summary>
+    /// <summary>Least time before a retransmission once round trips are measured; zero keeps <see cref="RetransmitInitial"/>.</summary>
+    public TimeSpan RetransmitFloor { get; init; } = ControlChannelSettings.Default.RetransmitFloor;
+
+    /// <summary>Before the first retransmission of a control message while no round trip is measured; doubles with each further one (RFC 2661 section 5.8).</summary>
     public TimeSpan RetransmitInitial { get; init; } = ControlChannelSettings.Default.RetransmitInitial;
 
     /// <summary>Most time between two retransmissions; section 5.8 wants no less than 8 s.</summary>

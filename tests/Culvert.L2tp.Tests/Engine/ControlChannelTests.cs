@@ -200,6 +200,13 @@ public sealed class ControlChannelTests
         Assert.Equal(ChannelVerdict.Held, Give(channel, Numbered(1, 0, 1), clock.Now));
         Assert.Equal(ChannelVerdict.Held, Give(channel, Numbered(2, 0, 2), clock.Now));
         Assert.Equal(ChannelVerdict.Dropped, Give(channel, Numbered(3, 0, 3, ControlChannel.HeldMessageLimit), clock.Now));
+        for (int i = 0; i < 4; i++)
+        {
+            // One ZLB for each, whether it was kept or not: it tells the peer that something is missing.
+            Assert.True(TrySend(channel, clock.Now, out byte[] zlb));
+            Assert.Equal((true, 0), (HeaderOf(zlb).IsZeroLengthBody, HeaderOf(zlb).Nr));
+        }
+
         Assert.False(channel.WantsToTransmit);
         Assert.Equal(ChannelVerdict.Deliver, Give(channel, Numbered(0, 0, 0), clock.Now));
         Assert.True(channel.TryTakeHeld(out byte[] one));

@@ -190,7 +190,7 @@ public sealed class EndpointPairTests
         world.Pass(92);
         Disconnect why = lns.Last(L2tpEventKind.TunnelClosed).Disconnect!;
         Assert.Equal(DisconnectOrigin.Timeout, why.Origin);
-        Assert.Contains("peer 192.0.2.10 acknowledged nothing for 31 s (6 tries); last heard Ns ", why.ToString(), StringComparison.Ordinal);
+        Assert.Contains("peer 192.0.2.10 acknowledged nothing for 31 s (9 tries); last heard Ns ", why.ToString(), StringComparison.Ordinal);
         Assert.Empty(lac.Endpoint.Tunnels);
         Assert.Empty(lns.Endpoint.Tunnels);
         Assert.Equal(0, lns.SessionIds.InUse);

@@ -97,7 +97,7 @@ public sealed class HistoryTests
         tunnel.NoteDataReceived(bench.Now);
         bench.Pass(3);
         Assert.Equal(
-            "peer 198.51.100.7 acknowledged nothing for 31 s (6 tries); last heard Ns 2, 31 s ago; data still arrived until 2 s ago",
+            "peer 198.51.100.7 acknowledged nothing for 31 s (9 tries); last heard Ns 2, 31 s ago; data still arrived until 2 s ago",
             tunnel.Ended!.Message);
     }
 

@@ -14,7 +14,7 @@ public sealed class HostileInputTests
     [Fact]
     public void Flood_of_spoofed_SCCRQs_is_bounded_and_a_legitimate_peer_gets_in()
     {
-        var limits = EndpointLimits.Default with { MaxHalfOpenTunnels = 256 };
+        var limits = EndpointLimits.Default with { MaxHalfOpenTunnels = 256, PendingStarts = 0, StartRate = RateLimit.None };
         var bench = new Bench(limits: limits);
         Flood(bench, 0, 10_000);
         long before = GC.GetTotalMemory(forceFullCollection: true);

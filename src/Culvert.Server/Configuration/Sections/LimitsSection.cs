@@ -15,6 +15,8 @@ internal static class LimitsSection
             HalfOpenTunnels = map.Number("half-open-tunnels", defaults.HalfOpenTunnels, 1, 65_535),
             HalfOpenTunnelsPerPeer = map.Number("half-open-tunnels-per-peer", defaults.HalfOpenTunnelsPerPeer, 1, 65_535),
             HalfOpenRetransmits = map.Number("half-open-retransmits", defaults.HalfOpenRetransmits, 0, 10),
+            PendingStartsAbove = map.Number("pending-starts-above", defaults.PendingStartsAbove, 0, 32_768),
+            PendingStarts = map.Number("pending-starts", defaults.PendingStarts, 0, 32_768),
             HalfOpenSessions = map.Number("half-open-sessions", defaults.HalfOpenSessions, 1, 1_000_000),
             AuthenticationsInFlight = map.Number("authentications-in-flight", defaults.AuthenticationsInFlight, 1, 1_000_000),
             StartRate = SharedKeys.Rate(map, "start-rate", defaults.StartRate),

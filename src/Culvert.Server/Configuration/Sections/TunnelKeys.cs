@@ -20,6 +20,7 @@ internal static class TunnelKeys
             HideAvps = map.Flag("hide-avps", policy.HideAvps),
             RequireChallenge = map.Flag("require-challenge", policy.RequireChallenge),
             Hello = map.Duration("hello", policy.Hello, SharedKeys.LongestTimer),
+            RetransmitFloor = map.Duration("retransmit-floor", policy.RetransmitFloor, TimeSpan.FromSeconds(60)),
             RetransmitInitial = map.Duration(
                 "retransmit-initial", policy.RetransmitInitial, TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(60)),
             RetransmitCap = ReadCap(map, policy.RetransmitCap),
