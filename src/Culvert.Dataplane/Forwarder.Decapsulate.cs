@@ -54,8 +54,8 @@ public sealed partial class Forwarder
         }
 
         // The session may have ended or changed while the frame waited.
-        _ = L2tpDataHeader.TryRead(datagram, out L2tpDataHeader header, out DropReason reason);
-        bool isKnown = _sessions.TryRead(header.Key, out SessionEntry session, out reason);
+        _ = L2tpDataHeader.TryRead(datagram, out L2tpDataHeader header, out _);
+        bool isKnown = _sessions.TryRead(header.Key, out SessionEntry session, out DropReason reason);
         verdict = !isKnown ? Drop(reason)
             : session.State is SessionState.Pending or SessionState.Forwarding
                 ? Judge(datagram, header, session, moved: false, trafficClass)

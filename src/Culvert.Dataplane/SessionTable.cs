@@ -161,7 +161,7 @@ public sealed class SessionTable : ISessionIds
     {
         for (int attempt = 0; attempt < ReadAttempts; attempt++)
         {
-            if (!TryRead(key.Value, out SessionEntry entry, out DropReason reason))
+            if (!TryRead(key.Value, out SessionEntry entry, out _))
             {
                 counters = default;
                 return false;
@@ -171,7 +171,7 @@ public sealed class SessionTable : ISessionIds
             Volatile.ReadBarrier();
 
             // The row may have passed on to another session meanwhile.
-            if (TryRead(key.Value, out SessionEntry again, out reason) && again.Row == entry.Row)
+            if (TryRead(key.Value, out SessionEntry again, out _) && again.Row == entry.Row)
             {
                 return true;
             }

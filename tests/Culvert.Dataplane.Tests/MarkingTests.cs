@@ -29,7 +29,6 @@ public class MarkingTests
             {
                 var rig = new Rig(Bench.Session() with { Marking = new TrafficMarking(0, propagateEcn: true) });
                 byte[] frame = Bench.Frame(Bench.Ppp(packet));
-                byte[] before = packet;
 
                 // The outer DSCP is nobody's business inside (RFC 2983, pipe model).
                 Verdict verdict = rig.Forwarder.Decapsulate(frame, Bench.Path, (byte)(0xA8 | outer));
@@ -43,7 +42,6 @@ public class MarkingTests
                 byte[] expected = packet[0] >> 4 == 4 ? IPv4((byte)((dscp << 2) | outgoing)) : IPv6((byte)((dscp << 2) | outgoing));
                 Assert.Equal(VerdictKind.Deliver, verdict.Kind);
                 Assert.Equal(expected, frame[verdict.Offset..(verdict.Offset + verdict.Length)]);
-                Assert.Equal(before.Length, verdict.Length);
             }
         }
     }

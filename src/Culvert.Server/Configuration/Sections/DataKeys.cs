@@ -1,6 +1,6 @@
+using System.Globalization;
 using Culvert.Dataplane;
 using Culvert.Subscribers.Policy;
-using YamlDotNet.RepresentationModel;
 
 namespace Culvert.Server.Configuration.Sections;
 
@@ -55,7 +55,7 @@ internal static class DataKeys
             }
         }
 
-        return byte.TryParse(text, out byte number) && number <= TrafficMarking.HighestDscp
+        return byte.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out byte number) && number <= TrafficMarking.HighestDscp
             ? number
             : map.Wrong(key, $"'{text}' is no DSCP; write {also}a number from 0 to {TrafficMarking.HighestDscp}, or a name: {string.Join(", ", DscpNames.Select(n => n.Name))}", otherwise);
     }
