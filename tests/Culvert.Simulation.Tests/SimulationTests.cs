@@ -53,6 +53,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
             DelayMilliseconds = 100,
             Incidents = 40,
             HasHostilePeer = true,
+            HasLiar = true,
+            Exchanges = 1,
             Misbehaviour = 0.3,
             HasSecret = true,
             HidesAvps = true,
@@ -63,6 +65,30 @@ public sealed class SimulationTests(ITestOutputHelper output)
             RunResult result = SimulationRun.Execute(seed, options);
             output.WriteLine($"seed {seed}: agreed {result.HealedAfter:F0} s after the last fault, {result.Packets} packets");
         }
+    }
+
+    /// <summary>Outgoing calls, sequencing, status messages, shards and rate limits, with nothing else in the way.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void Exchanges_agree_in_what_they_told_each_other(int seed)
+    {
+        var options = new SimulationOptions { Concentrators = 0, Branches = 1, Exchanges = 2, Loss = 0.1, Reordering = 0.2, JitterMilliseconds = 50, Incidents = 15 };
+        RunResult result = SimulationRun.Execute((ulong)seed, options);
+        Assert.Equal(result, SimulationRun.Execute((ulong)seed, options));
+        Assert.InRange(result.HealedAfter, 0, 900);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void A_liar_harms_nobody_but_itself(int seed)
+    {
+        var options = new SimulationOptions { Concentrators = 1, Branches = 1, HasLiar = true, HasTightLimits = seed == 3, HasSecret = seed == 2, Incidents = 0, FaultSeconds = 300 };
+        Assert.InRange(SimulationRun.Execute((ulong)seed, options).Packets, 500, int.MaxValue);
     }
 
     [Fact]

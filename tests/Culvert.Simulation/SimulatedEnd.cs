@@ -63,22 +63,34 @@ public abstract class SimulatedEnd(string name, PeerEndpoint at)
             return;
         }
 
+        Tunnel? sender = null;
         foreach (Tunnel tunnel in Tunnels)
         {
             if (tunnel.PeerTunnelId == header.TunnelId && tunnel.Path.Peer == path.Peer)
             {
-                WindowWatch watch = WatchOf(tunnel);
-                ushort next = (ushort)(header.Ns + 1);
-                if ((short)(next - watch.Next) > 0)
+                if (sender is not null)
                 {
-                    watch.Next = next;
+                    return; // a peer that gave one ID to two tunnels cannot tell them apart either
                 }
 
-                int underway = (ushort)(header.Ns - watch.Acknowledged) + 1;
-                Must(underway <= tunnel.PeerReceiveWindow, $"{tunnel}: {underway} messages under way, the peer's window is {tunnel.PeerReceiveWindow}");
-                return;
+                sender = tunnel;
             }
         }
+
+        if (sender is null)
+        {
+            return;
+        }
+
+        WindowWatch watch = WatchOf(sender);
+        ushort next = (ushort)(header.Ns + 1);
+        if ((short)(next - watch.Next) > 0)
+        {
+            watch.Next = next;
+        }
+
+        int underway = (ushort)(header.Ns - watch.Acknowledged) + 1;
+        Must(underway <= sender.PeerReceiveWindow, $"{sender}: {underway} messages under way, the peer's window is {sender.PeerReceiveWindow}");
     }
 
     internal void WatchReceived(in UdpPath path, ReadOnlySpan<byte> datagram)
