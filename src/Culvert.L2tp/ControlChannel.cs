@@ -40,6 +40,7 @@ public sealed class ControlChannel
     private Timestamp _firstSent;
     private Timestamp _retransmitAt = Timestamp.Never;
     private Timestamp _helloAt;
+    private Timestamp _probeAt = Timestamp.Never;
 
     public ControlChannel(ControlChannelSettings settings, Timestamp now)
     {
@@ -114,7 +115,7 @@ public sealed class ControlChannel
     public ChannelFailure? Failure { get; private set; }
 
     public Timestamp NextDeadline => Failure is not null ? Timestamp.Never
-        : Timestamp.Min(_retransmitAt, HelloPossible ? _helloAt : Timestamp.Never);
+        : Timestamp.Min(_retransmitAt, HelloPossible ? Timestamp.Min(_helloAt, _probeAt) : Timestamp.Never);
 
     /// <summary>True when <see cref="TryTransmit"/> has something.</summary>
     public bool WantsToTransmit => CanSendMessage || _acknowledgementOwed || _duplicatesOwed > 0 || _resendsOldest;
@@ -156,6 +157,7 @@ public sealed class ControlChannel
     public ChannelVerdict Receive(in L2tpHeader header, ReadOnlySpan<byte> message, Timestamp now)
     {
         LastControl = now;
+        _probeAt = Timestamp.Never;
         RestartHelloTimer(now);
         HandleAcknowledgement(header.Nr, header.IsZeroLengthBody, now);
         if (header.IsZeroLengthBody)
@@ -207,8 +209,11 @@ public sealed class ControlChannel
         RestartHelloTimer(now);
     }
 
-    /// <summary>Asks for a HELLO unless the peer is heard within <paramref name="patience"/>.</summary>
-    public void ProbeAfter(TimeSpan patience, Timestamp now) => _helloAt = Timestamp.Min(_helloAt, now + patience);
+    /// <summary>
+    /// Asks for a HELLO unless a control message comes within <paramref name="patience"/>. Data is no answer: the owner notes it late, and
+    /// what arrived before the peer restarted would vouch for the peer after it.
+    /// </summary>
+    public void ProbeAfter(TimeSpan patience, Timestamp now) => _probeAt = Timestamp.Min(_probeAt, now + patience);
 
     public ChannelAlarm Advance(Timestamp now)
     {
@@ -217,8 +222,9 @@ public sealed class ControlChannel
             return HandleTimeout(now);
         }
 
-        if (HelloPossible && _helloAt <= now)
+        if (HelloPossible && Timestamp.Min(_helloAt, _probeAt) <= now)
         {
+            _probeAt = Timestamp.Never;
             RestartHelloTimer(now);
             return ChannelAlarm.HelloDue;
         }

@@ -165,9 +165,9 @@ public sealed class PppMachineTests
         new IpcpSettings(Gateway, Given, IpcpPolicy.Default),
         password,
         seed)
-    {
-        LossPercent = loss,
-    };
+        {
+            LossPercent = loss,
+        };
 
     private static LinkWorld Server(AuthenticationMethod? method) => new(
         new PppSettings { Method = method, Password = new("wonder"), Pool = IpAddress.Parse("100.64.3.4"), Gateway = Gateway },

@@ -110,6 +110,24 @@ public sealed class QuirkTests
         Assert.Null(restarted.Tunnel.Ended);
     }
 
+    /// <summary>The data plane's counters are looked at every few seconds: what came before the restart is noted after it.</summary>
+    [Fact]
+    public void Data_noted_late_does_not_vouch_for_a_LAC_that_has_restarted()
+    {
+        var bench = new Bench();
+        HandPeer old = HandPeer.Established(bench, ownTunnelId: 1);
+        bench.Pass(10);
+        Tunnel oldTunnel = old.Tunnel;
+        HandPeer restarted = HandPeer.Established(bench, ownTunnelId: 2);
+        bench.Pass(3);
+        oldTunnel.NoteDataReceived(bench.Now);
+        bench.Pass(3);
+        Assert.Equal(1, bench.Endpoint.Counters[L2tpCounter.HellosSent]);
+        bench.Pass(33);
+        Assert.Equal(DisconnectOrigin.Timeout, oldTunnel.Ended!.Origin);
+        Assert.Null(restarted.Tunnel.Ended);
+    }
+
     [Fact]
     public void Second_tunnel_of_a_living_LAC_leaves_the_first_alone()
     {
