@@ -83,6 +83,16 @@ public abstract class SimulatedEnd(string name, PeerEndpoint at)
         }
 
         WindowWatch watch = WatchOf(sender);
+        if (header.Ns == 0)
+        {
+            return; // the first message, or the answer to a repeated start for which there is no tunnel yet
+        }
+
+        if (watch.Next == 0)
+        {
+            watch.Acknowledged = header.Ns; // what came before was answered from a record, before there was a tunnel
+        }
+
         ushort next = (ushort)(header.Ns + 1);
         if ((short)(next - watch.Next) > 0)
         {

@@ -109,6 +109,7 @@ public sealed class PressureTests
         {
             var forged = new PeerEndpoint(IpAddress.FromUInt32(0x64400000 + i), 1701);
             pair.Lns.Access.ReceiveControl(new UdpPath(NodePair.LnsAt.Address, forged), sccrq!, pair.Now);
+            pair.Lns.Access.Advance(pair.Now); // a turn of the loop: in one, strangers have a share only
         }
 
         Assert.Equal(PeerTallies.MostPeers, pair.Lns.Access.PeerTallies.Count);
