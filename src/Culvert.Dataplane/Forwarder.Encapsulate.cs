@@ -165,9 +165,9 @@ public sealed partial class Forwarder
     }
 
     private Encapsulation AnswerTooBig(
-        ReadOnlySpan<byte> packet, in SessionEntry entry, int mtu, bool isIPv6, Span<byte> reply, Timestamp now)
+        ReadOnlySpan<byte> packet, in SessionEntry entry, int mtu, bool isIPv6, Span<byte> reply, Timestamp now, int packets = 1)
     {
-        Encapsulation refusal = Refuse(entry, DropReason.TooBig);
+        Encapsulation refusal = Refuse(entry, DropReason.TooBig, packets);
         IpAddress source = isIPv6 ? _options.IcmpSourceIPv6 : _options.IcmpSourceIPv4;
         bool may = !source.IsNone && (isIPv6 ? IcmpTooBig.MayAnswerIPv6(packet) : IcmpTooBig.MayAnswerIPv4(packet));
         int length = 0;

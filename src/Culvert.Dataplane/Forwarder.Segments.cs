@@ -29,7 +29,7 @@ public sealed partial class Forwarder
 
         SessionKey session = FindSession(packet, out int length);
         return length == 0 ? Refuse(default(SessionKey), DropReason.NotIp)
-            : session.IsNone ? Refuse(session, DropReason.NoRoute)
+            : session.IsNone ? Refuse(session, DropReason.NoRoute, PacketsIn(packet[..length], offload))
             : SendSegments(session, packet[..length], offload, reply, now, ref sink);
     }
 
@@ -73,18 +73,22 @@ public sealed partial class Forwarder
         return true;
     }
 
+    /// <summary>What a run would have been on a wire: counters count packets.</summary>
+    private static int PacketsIn(ReadOnlySpan<byte> packet, in OffloadHeader offload) =>
+        PacketSegmenter.TryCreate(packet, offload, out PacketSegmenter segments) ? segments.Count : 1;
+
     private Encapsulation SendSegments<TSink>(
         SessionKey session, Span<byte> packet, in OffloadHeader offload, Span<byte> reply, Timestamp now, ref TSink sink)
         where TSink : struct, IFrameSink, allows ref struct
     {
         if (!_sessions.TryRead(session.Value, out SessionEntry entry, out UdpPath path, out DropReason reason))
         {
-            return Refuse(session, reason);
+            return Refuse(session, reason, PacketsIn(packet, offload));
         }
 
         if (entry.State != SessionState.Forwarding)
         {
-            return Refuse(entry, DropReason.NotForwarding);
+            return Refuse(entry, DropReason.NotForwarding, PacketsIn(packet, offload));
         }
 
         if (!_options.IsPrimary && (entry.Framing & TransmitFraming.Sequence) != 0)
@@ -119,7 +123,7 @@ public sealed partial class Forwarder
             if (!sink.TryTake((end - next) * frameLength, path, out Span<byte> room))
             {
                 Counters.CountSent(entry.Row, next, octets);
-                return Refuse(entry, DropReason.SinkFull);
+                return Refuse(entry, DropReason.SinkFull, segments.Count - next);
             }
 
             int written = 0;
@@ -150,12 +154,14 @@ public sealed partial class Forwarder
             Span<byte> packet = one[..segments.Write(i, one)];
             if (isIPv6 || IpPacket.DontFragment(packet))
             {
-                return AnswerTooBig(packet, entry, mtu, isIPv6, reply, now);
+                // One answer for all: what follows in the run has the same flag and the same way.
+                return AnswerTooBig(packet, entry, mtu, isIPv6, reply, now, segments.Count - i);
             }
 
             Encapsulation sent = SendFragments(packet, entry, mtu, path, ref sink);
             if (sent.Kind != EncapsulationKind.Sent)
             {
+                Counters.CountDrop(entry.Row, sent.Reason, segments.Count - i - 1);
                 return sent;
             }
 

@@ -79,15 +79,15 @@ public sealed partial class Forwarder
         return new Verdict { Reason = reason, Session = new SessionKey(session.Key) };
     }
 
-    private Encapsulation Refuse(SessionKey session, DropReason reason)
+    private Encapsulation Refuse(SessionKey session, DropReason reason, int packets = 1)
     {
-        Counters.CountDrop(reason);
+        Counters.CountDrop(reason, packets);
         return new Encapsulation { Reason = reason, Session = session };
     }
 
-    private Encapsulation Refuse(in SessionEntry session, DropReason reason)
+    private Encapsulation Refuse(in SessionEntry session, DropReason reason, int packets = 1)
     {
-        Counters.CountDrop(session.Row, reason);
+        Counters.CountDrop(session.Row, reason, packets);
         return new Encapsulation { Reason = reason, Session = new SessionKey(session.Key) };
     }
 }

@@ -136,12 +136,12 @@ public sealed class PacketCounters
         Increase(ref block[OctetsSent], octets);
     }
 
-    internal void CountDrop(DropReason reason) => Increase(ref _drops[(int)reason], 1);
+    internal void CountDrop(DropReason reason, int packets = 1) => Increase(ref _drops[(int)reason], packets);
 
-    internal void CountDrop(int row, DropReason reason)
+    internal void CountDrop(int row, DropReason reason, int packets = 1)
     {
-        Increase(ref _drops[(int)reason], 1);
-        Increase(ref MutableBlock(row)[FirstDrop + (int)reason], 1);
+        Increase(ref _drops[(int)reason], packets);
+        Increase(ref MutableBlock(row)[FirstDrop + (int)reason], packets);
     }
 
     internal void CountIcmp(bool sent) => Increase(ref sent ? ref _icmpSent : ref _icmpSuppressed, 1);

@@ -75,10 +75,11 @@ internal sealed class DataPath : IDisposable
         _handover = handover;
         _taps = taps;
         _incoming = new ReceiveBatch(DatagramsPerTurn, Listener.FrameSize);
-        _joiner = new PacketCoalescer(PacketsPerDelivery, (offloads & TunOffloads.Udp) != 0);
+        _joiner = new PacketCoalescer(PacketsPerDelivery, (offloads & TunOffloads.Udp) != 0, (offloads & TunOffloads.Tcp) != 0);
     }
 
-    public long Received => (long)_incoming.Received;
+    /// <summary>Datagrams, each of those that the kernel joined.</summary>
+    public long Received { get; private set; }
 
     /// <summary>Grows whenever something came, from either side.</summary>
     public long Packets => Received + _fromTun;
@@ -94,6 +95,9 @@ internal sealed class DataPath : IDisposable
         _tuns.Add(port);
         _shared = dial is null ? port : _shared;
     }
+
+    /// <summary>A TUN that somebody removed under us; null when all are there.</summary>
+    public TunDevice? FindRemovedTun() => _tuns.Find(p => p.Tun.LastError == Errno.EBADFD)?.Tun;
 
     public void RemoveTun(TunDevice tun) => _tuns.RemoveAll(p => p.Tun == tun);
 
@@ -169,6 +173,7 @@ internal sealed class DataPath : IDisposable
             {
                 int length = Math.Min(step, end - start);
                 Span<byte> datagram = _incoming.Memory.Slice(start, length);
+                Received++;
                 _taps.Offer(datagram, path, listener.Socket.LocalPort, isSent: false, now);
                 Handle(datagram, start, path, trafficClass, now);
                 start += step;
@@ -275,6 +280,7 @@ internal sealed class DataPath : IDisposable
 
         if (port is null)
         {
+            Undelivered++;
             return;
         }
 
@@ -294,6 +300,7 @@ internal sealed class DataPath : IDisposable
         Deliver();
         if (port is null)
         {
+            Undelivered++;
             return;
         }
 

@@ -61,8 +61,14 @@ internal sealed class DialInterface : IDisposable
         if (!_addresses.Local.IsNone)
         {
             _netlink.DeleteAddress(_index, _addresses.Local, 32, _addresses.Peer);
-            _netlink.SetLinkDown(_index);
             _addresses = default;
+
+            // Gone when somebody removed it.
+            if (_netlink.TryFindLink(Tun.Name, out _))
+            {
+                _netlink.SetLinkDown(_index);
+            }
+
         }
     }
 

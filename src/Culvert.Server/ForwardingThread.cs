@@ -17,6 +17,7 @@ internal sealed class ForwardingThread : IDisposable
     private const int ReportsPerTurn = 64;
 
     private readonly Listener[] _listeners;
+    private readonly TunDevice? _tun;
     private readonly DataPath _data;
     private readonly Forwarder _forwarder;
     private readonly Handover _handover;
@@ -41,6 +42,7 @@ internal sealed class ForwardingThread : IDisposable
         Listener[] listeners, TunDevice? tun, Forwarder forwarder, TapSet taps, Mailbox shard, Action<IpAddress> onTooBig, TimeSpan busyPoll, string name)
     {
         _listeners = listeners;
+        _tun = tun;
         _forwarder = forwarder;
         _shard = shard;
         _onTooBig = onTooBig;
@@ -120,6 +122,7 @@ internal sealed class ForwardingThread : IDisposable
         {
             // An error of ours: the node must end and say so.
             _ended.SetException(e);
+            _shard.Signal();
         }
     }
 
@@ -132,6 +135,11 @@ internal sealed class ForwardingThread : IDisposable
             if (readiness.HasError && readiness.Token is >= FirstListenerToken and < TunToken)
             {
                 ReadErrors(_listeners[readiness.Token - FirstListenerToken]);
+            }
+            else if (readiness is { HasError: true, Token: TunToken })
+            {
+                // Somebody removed the interface; the shard sees it at its own queue, and the node ends.
+                _poller.Remove(_tun!.Descriptor);
             }
         }
     }

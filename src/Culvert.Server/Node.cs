@@ -29,6 +29,7 @@ public sealed class Node : IAsyncDisposable
     private LnsInterface? _lnsInterface;
     private Shard? _shard;
     private ControlApi? _api;
+    private bool _hasToldOffloads;
 
     private Node(NodeConfiguration configuration, ILoggerFactory loggers, Func<NodeConfiguration> reload, Action<NodeEvent>? observer)
     {
@@ -156,6 +157,7 @@ public sealed class Node : IAsyncDisposable
             _lnsInterface = new LnsInterface(_configuration.Interface, _configuration.Forwarding, _threads, _netlink);
             _lnsInterface.Apply(_configuration.Settings.Pools);
             _shard.AddTun(_lnsInterface.Tun, null);
+            TellWhatIsMissing(_lnsInterface.Tun);
             if (!InterfaceSwitches.TryAcceptLocal(_lnsInterface.Tun.Name, out string problem))
             {
                 _log.Warning(problem);
@@ -176,15 +178,22 @@ public sealed class Node : IAsyncDisposable
     private void AddHelpers(SessionTable sessions, RouteTable routes, ForwarderOptions options)
     {
         Shard shard = _shard!;
-        for (int i = 1; i < _threads; i++)
+
+        // A thread without a queue could not deliver what its sockets receive.
+        int threads = _lnsInterface!.Queues.Count + 1;
+        if (threads < _threads)
+        {
+            _log.Information($"the interface {_lnsInterface.Tun.Name} was there before and has one queue; one thread forwards");
+        }
+
+        for (int i = 1; i < threads; i++)
         {
             Listener[] listeners = [.. _listeners.Where(l => l.IsShared).Select(l => new Listener(
                 l.Socket.LocalAddress, l.Socket.LocalPort, isShared: true, _configuration.Forwarding.Offload))];
             _helperListeners.AddRange(listeners);
-            TunDevice? queue = i <= _lnsInterface!.Queues.Count ? _lnsInterface.Queues[i - 1] : null;
             shard.Add(new ForwardingThread(
                 listeners,
-                queue,
+                _lnsInterface.Queues[i - 1],
                 new Forwarder(sessions, routes, options),
                 shard.Taps,
                 shard.Mailbox,
@@ -194,9 +203,9 @@ public sealed class Node : IAsyncDisposable
         }
 
         // The shard's sockets were bound first, which makes theirs the control messages.
-        foreach (Listener listener in _threads > 1 ? _listeners.Where(l => l.IsShared) : [])
+        foreach (Listener listener in threads > 1 ? _listeners.Where(l => l.IsShared) : [])
         {
-            if (!listener.Socket.TrySteerBySession(_threads))
+            if (!listener.Socket.TrySteerBySession(threads))
             {
                 _log.Information("the kernel cannot spread data by session; it spreads peers over the threads instead");
             }
@@ -246,8 +255,27 @@ public sealed class Node : IAsyncDisposable
         Dial dial = _shard!.Access.StartDial(settings);
         var device = new DialInterface(dial, _configuration.Forwarding.Offload.Tun, _netlink);
         KeepIPv6Off(device.Tun.Name);
+        TellWhatIsMissing(device.Tun);
         _dialInterfaces.Add(device);
         _shard.AddTun(device.Tun, dial);
+    }
+
+    /// <summary>Once for a node: what the kernel refuses is the same for all interfaces and sockets.</summary>
+    private void TellWhatIsMissing(TunDevice tun)
+    {
+        OffloadSettings wanted = _configuration.Forwarding.Offload;
+        var granted = new OffloadSettings
+        {
+            Tun = tun.Offloads,
+            JoinSent = _listeners.TrueForAll(l => l.Socket.CanSegment),
+            JoinReceived = _listeners.TrueForAll(l => l.Socket.IsCoalescing),
+        };
+        if (!_hasToldOffloads && OffloadNotes.Describe(wanted, granted) is { } missing)
+        {
+            _log.Information(missing);
+        }
+
+        _hasToldOffloads = true;
     }
 
     private void KeepIPv6Off(string interfaceName)

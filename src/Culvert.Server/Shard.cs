@@ -21,6 +21,9 @@ internal sealed class Shard : IControlPath, IDisposable
 
     private const int ReportsPerTurn = 64;
 
+    /// <summary>For the peers' answers when the node cannot go on: less than for an orderly stop, as nothing is forwarded.</summary>
+    private static readonly TimeSpan FailurePatience = TimeSpan.FromSeconds(2);
+
     private readonly Listener[] _listeners;
     private readonly DataPath _data;
     private readonly Forwarder _forwarder;
@@ -35,6 +38,7 @@ internal sealed class Shard : IControlPath, IDisposable
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Thread _thread;
     private Timestamp _stopAt = Timestamp.Never;
+    private NodeException? _failure;
     private bool _isStopping;
 
     public Shard(Listener[] listeners, Forwarder forwarder, AccessNode access, PathMtu paths, ForwardingSettings forwarding, int largestPacket, Action<NodeEvent> onEvent)
@@ -171,7 +175,14 @@ internal sealed class Shard : IControlPath, IDisposable
 
             _helpers.ForEach(h => h.Stop());
             Mailbox.Close();
-            _ended.SetResult();
+            if (_failure is null)
+            {
+                _ended.SetResult();
+            }
+            else
+            {
+                _ended.SetException(_failure);
+            }
         }
         catch (Exception e)
         {
@@ -225,7 +236,19 @@ internal sealed class Shard : IControlPath, IDisposable
             {
                 ReadErrors(_listeners[readiness.Token - FirstListenerToken]);
             }
+            else if (readiness is { HasError: true, Token: FirstTunToken } && _data.FindRemovedTun() is { } removed)
+            {
+                Fail(removed);
+            }
         }
+    }
+
+    /// <summary>Subscribers must not go on believing that they are connected, and whoever supervises the node starts it again.</summary>
+    private void Fail(TunDevice removed)
+    {
+        _failure ??= new NodeException($"somebody removed the interface {removed.Name}; nothing can be forwarded without it");
+        RemoveTun(removed);
+        Stop("the interface was removed", FailurePatience);
     }
 
     private void SendControl(Timestamp now)

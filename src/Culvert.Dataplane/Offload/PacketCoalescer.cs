@@ -28,6 +28,7 @@ public sealed class PacketCoalescer
     private const int None = -1;
 
     private readonly bool _withUdp;
+    private readonly bool _withTcp;
     private readonly Run[] _runs;
     private readonly Piece[] _pieces;
     private readonly int[] _openBySlot = new int[FlowSlots];
@@ -37,10 +38,12 @@ public sealed class PacketCoalescer
 
     /// <param name="capacity">Packets per batch.</param>
     /// <param name="withUdp">Whether the kernel takes runs of UDP datagrams (Linux 6.2).</param>
-    public PacketCoalescer(int capacity, bool withUdp)
+    /// <param name="withTcp">False: runs of TCP segments are not wanted.</param>
+    public PacketCoalescer(int capacity, bool withUdp, bool withTcp = true)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         _withUdp = withUdp;
+        _withTcp = withTcp;
         _runs = new Run[capacity];
         _pieces = new Piece[capacity];
     }
@@ -60,7 +63,7 @@ public sealed class PacketCoalescer
     public void Add(ReadOnlySpan<byte> memory, BufferRange packet)
     {
         ReadOnlySpan<byte> octets = memory.Slice(packet.Offset, packet.Length);
-        if (!FlowHeader.TryRead(octets, _withUdp, out FlowHeader header))
+        if (!FlowHeader.TryRead(octets, _withUdp, out FlowHeader header) || (header.IsTcp && !_withTcp))
         {
             AddAlone(octets, packet);
             return;

@@ -154,6 +154,14 @@ public class PacketCoalescerTests
     }
 
     [Fact]
+    public void Without_TCP_runs_segments_travel_alone()
+    {
+        List<byte[]> packets = new Flow().Stream(new byte[900], 100);
+        Assert.Equal(9, Join(packets, withTcp: false).Count);
+        Assert.Single(Join(packets, withUdp: false));
+    }
+
+    [Fact]
     public void Hostile_packets_come_out_as_they_went_in()
     {
         for (ulong seed = 0; seed < 300; seed++)
@@ -177,10 +185,10 @@ public class PacketCoalescerTests
     }
 
     /// <summary>Joins, and cuts each run again with the segmenter, which has tests of its own.</summary>
-    private static List<List<byte[]>> Join(IReadOnlyCollection<byte[]> packets, bool withUdp = true)
+    internal static List<List<byte[]>> Join(IReadOnlyCollection<byte[]> packets, bool withUdp = true, bool withTcp = true)
     {
         byte[] memory = [.. packets.SelectMany(p => p)];
-        var coalescer = new PacketCoalescer(packets.Count, withUdp);
+        var coalescer = new PacketCoalescer(packets.Count, withUdp, withTcp);
         int start = 0;
         foreach (byte[] packet in packets)
         {

@@ -14,12 +14,25 @@ public sealed class Capture
         _file = file;
     }
 
-    public static async Task<Capture> StartAsync(Scenario scenario, string inNamespace, string device, string filter = "udp")
+    /// <param name="scenario">The scenario.</param>
+    /// <param name="inNamespace">Where.</param>
+    /// <param name="device">On which interface.</param>
+    /// <param name="filter">tcpdump's.</param>
+    /// <param name="name">Of the file, where a device's name is not enough.</param>
+    public static async Task<Capture> StartAsync(Scenario scenario, string inNamespace, string device, string filter = "udp", string? name = null)
     {
-        string file = Path.Combine(scenario.Captures, $"{device}.pcap");
-        Child tcpdump = scenario.Start($"tcpdump-{device}", inNamespace, ["tcpdump", "-i", device, "-U", "-s0", "-w", file, filter]);
+        string file = Path.Combine(scenario.Captures, $"{name ?? device}.pcap");
+        Child tcpdump = scenario.Start($"tcpdump-{name ?? device}", inNamespace, ["tcpdump", "-i", device, "-U", "-s0", "-w", file, filter]);
         await tcpdump.WaitForLineAsync("tcpdump: listening", TimeSpan.FromSeconds(15));
         return new Capture(scenario, tcpdump, file);
+    }
+
+    public string File => _file;
+
+    public async Task StopAsync()
+    {
+        await _tcpdump.SignalAsync("INT");
+        await _tcpdump.WaitForExitAsync(TimeSpan.FromSeconds(15));
     }
 
     /// <summary>
@@ -28,8 +41,7 @@ public sealed class Capture
     /// </summary>
     public async Task StopAndCheckAsync(params string[] addresses)
     {
-        await _tcpdump.SignalAsync("INT");
-        await _tcpdump.WaitForExitAsync(TimeSpan.FromSeconds(15));
+        await StopAsync();
         foreach (string address in addresses)
         {
             int sent = await TsharkCheck.AssertCleanAsync(_file, address);
@@ -40,13 +52,6 @@ public sealed class Capture
 
 public static class TsharkCheck
 {
-    /// <summary>
-    /// Checksums are not judged: at taps and veths half of the packets carry partial ones, which the sending kernel leaves to the
-    /// device. Everything else at severity "error" is, at every layer: L2TP, PPP and what the subscriber sends inside.
-    /// </summary>
-    private static readonly string[] Preferences =
-        ["-o", "ip.check_checksum:FALSE", "-o", "udp.check_checksum:FALSE", "-o", "tcp.check_checksum:FALSE"];
-
     private const string SeverityError = "8388608";
 
     /// <summary>What speaks against a packet when it is not empty; the severities come last.</summary>
@@ -58,11 +63,11 @@ public static class TsharkCheck
     {
         // "#1" is the outermost header: a subscriber's packets inside may have any source.
         string from = address.Contains(':') ? $"ipv6.src#1 == {address}" : $"ip.src#1 == {address}";
-        string[] packets = (await ReadAsync(file, $"{from} && udp", Fields)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        string[] packets = (await Tshark.ReadAsync(file, $"{from} && udp", Fields)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         string[] bad = [.. packets.Select(line => line.Split('\t')).Where(IsBad).Select(fields => fields[0]).Take(5)];
         if (bad.Length > 0)
         {
-            string details = await ReadAsync(file, $"frame.number in {{{string.Join(',', bad)}}}", "-V");
+            string details = await Tshark.ReadAsync(file, $"frame.number in {{{string.Join(',', bad)}}}", "-V");
             throw new InteropException($"tshark objects to what we sent:\n{details}");
         }
 
@@ -71,21 +76,4 @@ public static class TsharkCheck
 
     private static bool IsBad(string[] fields) =>
         fields[1..^1].Any(field => field.Length > 0) || fields[^1].Split(',').Contains(SeverityError, StringComparer.Ordinal);
-
-    private static async Task<string> ReadAsync(string file, string filter, params string[] more)
-    {
-        string errors = Path.GetTempFileName();
-        try
-        {
-            // Only standard output: as root tshark warns about itself on standard error.
-            CommandResult result = await Shell.RunAsync(
-                ["sh", "-c", "errors=$1; shift; exec tshark \"$@\" 2>\"$errors\"", "sh", errors, "-n", "-r", file, .. Preferences, .. more, "-Y", filter],
-                TimeSpan.FromSeconds(60));
-            return result.ExitCode == 0 ? result.Output : throw new InteropException($"tshark failed: {await File.ReadAllTextAsync(errors)}");
-        }
-        finally
-        {
-            File.Delete(errors);
-        }
-    }
 }

@@ -9,7 +9,7 @@ public static class Requirements
 
     private static readonly (string File, string Package)[] BasicPrograms =
     [
-        ("ip", "iproute2"), ("busybox", "busybox"), ("tcpdump", "tcpdump"), ("tshark", "tshark"), ("setsid", "util-linux"),
+        ("ip", "iproute2"), ("busybox", "busybox"), ("tcpdump", "tcpdump"), ("tshark", "tshark"), ("ethtool", "ethtool"), ("setsid", "util-linux"),
     ];
 
     private static readonly (string File, string Package)[] GuestPrograms =
@@ -50,6 +50,8 @@ public static class Requirements
     public static void SoftEther() =>
         Check(BasicProblems().Concat(ProgramProblem()).Concat(RigProblem()).Concat(Missing(
             [("/usr/libexec/softether/vpnserver/vpnserver", "softether-vpnserver"), ("/usr/libexec/softether/vpncmd/vpncmd", "softether-vpncmd")])));
+
+    public static void Transfers() => Check(Missing([("curl", "curl"), ("ethtool", "ethtool")]));
 
     private static void Check(IEnumerable<string> problems)
     {

@@ -1,0 +1,39 @@
+namespace Culvert.Interop.Harness;
+
+/// <summary>What tshark says about a capture.</summary>
+public static class Tshark
+{
+    /// <summary>
+    /// Checksums are not judged: at taps and veths half of the packets carry partial ones, which the sending kernel leaves to the
+    /// device. Everything else at severity "error" is, at every layer: L2TP, PPP and what the subscriber sends inside.
+    /// </summary>
+    private static readonly string[] Preferences =
+        ["-o", "ip.check_checksum:FALSE", "-o", "udp.check_checksum:FALSE", "-o", "tcp.check_checksum:FALSE"];
+
+    /// <summary>Where the sender has finished them, they are.</summary>
+    private static readonly string[] WithChecksums =
+        ["-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE"];
+
+    /// <summary>Output of tshark for the packets that pass <paramref name="filter"/>.</summary>
+    public static Task<string> ReadAsync(string file, string filter, params string[] more) => RunAsync(file, filter, Preferences, more);
+
+    /// <inheritdoc cref="ReadAsync"/>
+    public static Task<string> ReadWithChecksumsAsync(string file, string filter, params string[] more) => RunAsync(file, filter, WithChecksums, more);
+
+    private static async Task<string> RunAsync(string file, string filter, string[] preferences, string[] more)
+    {
+        string errors = Path.GetTempFileName();
+        try
+        {
+            // Only standard output: as root tshark warns about itself on standard error.
+            CommandResult result = await Shell.RunAsync(
+                ["sh", "-c", "errors=$1; shift; exec tshark \"$@\" 2>\"$errors\"", "sh", errors, "-n", "-r", file, .. preferences, .. more, "-Y", filter],
+                TimeSpan.FromSeconds(120));
+            return result.ExitCode == 0 ? result.Output : throw new InteropException($"tshark failed: {await File.ReadAllTextAsync(errors)}");
+        }
+        finally
+        {
+            File.Delete(errors);
+        }
+    }
+}
