@@ -100,6 +100,8 @@ public sealed class OffloadCheckTests
     {
         var up = new Direction(scenario.ClientNamespace, FourHosts.Client, scenario.ServerNamespace, FourHosts.Server);
         var down = new Direction(scenario.ServerNamespace, FourHosts.Server, scenario.ClientNamespace, FourHosts.Client);
+        SessionTraffic lacStart = await pair.TrafficOfAsync(pair.Lac);
+        SessionTraffic lnsStart = await pair.TrafficOfAsync(pair.Lns);
         foreach (Direction direction in (Direction[])[up, down])
         {
             SessionTraffic before = await pair.TrafficOfAsync(pair.Lns);
@@ -120,8 +122,8 @@ public sealed class OffloadCheckTests
                 await StreamExchange.TcpAsync(direction, write == 1 ? 300 : segment is > 0 and < 200 ? 100_000 : 500_000, segment, write);
             }
 
-            SessionTraffic lac = await pair.TrafficOfAsync(pair.Lac);
-            SessionTraffic lns = await pair.TrafficOfAsync(pair.Lns);
+            SessionTraffic lac = (await pair.TrafficOfAsync(pair.Lac)).Since(lacStart);
+            SessionTraffic lns = (await pair.TrafficOfAsync(pair.Lns)).Since(lnsStart);
             Assert.Equal((lac.TxPackets, lac.TxOctets, lac.RxPackets, lac.RxOctets), (lns.RxPackets, lns.RxOctets, lns.TxPackets, lns.TxOctets));
         }
 
