@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using Culvert.Core;
-using Culvert.L2tp;
 using Culvert.L2tp.Wire;
 using Culvert.Ppp;
 using Culvert.Ppp.Wire;
