@@ -5,6 +5,8 @@ namespace Culvert.Interop.Harness;
 /// <summary>A running `culvert serve` in a namespace.</summary>
 public sealed class CulvertServer
 {
+    private const string DefaultLogName = "culvert-serve";
+
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(40);
 
     /// <summary>Below the 5 s that the program waits for peers that do not answer: ours do, and it must not wait any longer then.</summary>
@@ -24,17 +26,22 @@ public sealed class CulvertServer
     }
 
     /// <param name="configuration">YAML without the "api" section, which is added here.</param>
-    public static async Task<CulvertServer> StartAsync(Scenario scenario, string inNamespace, string configuration, string logName = "culvert-serve")
+    public static async Task<CulvertServer> StartAsync(Scenario scenario, string inNamespace, string configuration, string logName = DefaultLogName)
     {
-        string socket = Path.Combine(scenario.Folder, "culvert.sock");
-        string file = await scenario.WriteFileAsync("culvert.yaml", $"{configuration}\napi: {{ socket: {socket} }}\n");
+        string name = logName == DefaultLogName ? "culvert" : logName;
+        string socket = Path.Combine(scenario.Folder, $"{name}.sock");
+        string file = await scenario.WriteFileAsync($"{name}.yaml", $"{configuration}\napi: {{ socket: {socket} }}\n");
         Child program = scenario.Start(logName, inNamespace, ["dotnet", Requirements.CulvertProgram, "serve", "-c", file]);
         await program.WaitForLineAsync("ready", StartLimit);
-        scenario.Note("culvert serve is ready");
+        scenario.Note($"{logName} is ready");
         return new CulvertServer(scenario, inNamespace, program, socket);
     }
 
     public Child Program => _program;
+
+    /// <summary>All counters of the node (`culvert show counters`).</summary>
+    public async Task<IReadOnlyDictionary<string, long>> CountersAsync() => (await ShowAsync("counters"))
+        .ToDictionary(row => row.GetProperty("name").GetString()!, row => row.GetProperty("value").GetInt64(), StringComparer.Ordinal);
 
     /// <summary>`culvert show WHAT --json`, the rows. <paramref name="what"/> is "tunnels" or "sessions".</summary>
     public async Task<IReadOnlyList<JsonElement>> ShowAsync(string what)

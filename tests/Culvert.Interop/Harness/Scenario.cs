@@ -37,7 +37,7 @@ public sealed class Scenario : IAsyncDisposable
             ["DOTNET_NOLOGO"] = "1",
         };
         string reaper = Path.Combine(AppContext.BaseDirectory, "Rig", "reaper.sh");
-        _reaper = Process.Start(Shell.StartInfo(["setsid", "bash", reaper, Folder, MainNamespace, OtherNamespace], null))!;
+        _reaper = Process.Start(Shell.StartInfo(["setsid", "bash", reaper, Folder, MainNamespace, OtherNamespace, ClientNamespace, ServerNamespace], null))!;
     }
 
     public string Id { get; }
@@ -53,6 +53,12 @@ public sealed class Scenario : IAsyncDisposable
 
     /// <summary>A second host without a guest: 203.0.113.30 on eth0, behind the same bridge.</summary>
     public string OtherNamespace => $"{Id}b";
+
+    /// <summary>Behind <see cref="OtherNamespace"/>, with <see cref="FourHosts"/>.</summary>
+    public string ClientNamespace => $"{Id}c";
+
+    /// <summary>Behind <see cref="MainNamespace"/>, with <see cref="FourHosts"/>.</summary>
+    public string ServerNamespace => $"{Id}d";
 
     internal IReadOnlyDictionary<string, string> Environment_ { get; }
 
