@@ -42,13 +42,13 @@ public static class TsharkCheck
 {
     /// <summary>
     /// Checksums are not judged: at taps and veths half of the packets carry partial ones, which the sending kernel leaves to the
-    /// device. Nor is the stream that a subscriber's TCP makes of its segments: a segment sent again is an error to the reassembler, and
-    /// no fault of the tunnel. Everything else at severity "error" is, at every layer: L2TP, PPP and what the subscriber sends inside.
+    /// device. Nor is the file that a subscriber fetches: putting it together, the dissector calls a segment that was sent again an
+    /// error, and it is no fault of the tunnel. Everything else at severity "error" is, at every layer: L2TP, PPP and what the subscriber sends inside.
     /// </summary>
     private static readonly string[] Preferences =
     [
         "-o", "ip.check_checksum:FALSE", "-o", "udp.check_checksum:FALSE", "-o", "tcp.check_checksum:FALSE",
-        "-o", "tcp.desegment_tcp_streams:FALSE",
+        "--disable-protocol", "http",
     ];
 
     private const string SeverityError = "8388608";
