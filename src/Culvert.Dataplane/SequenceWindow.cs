@@ -1,5 +1,3 @@
-using Culvert.Core;
-
 namespace Culvert.Dataplane;
 
 /// <summary>What a sequenced data message is to its session.</summary>

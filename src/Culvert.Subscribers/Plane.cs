@@ -1,7 +1,6 @@
 using Culvert.Core;
 using Culvert.Dataplane;
 using Culvert.L2tp;
-using Culvert.Ppp;
 using Culvert.Ppp.Wire;
 using Culvert.Subscribers.Policy;
 using SessionState = Culvert.Dataplane.SessionState;

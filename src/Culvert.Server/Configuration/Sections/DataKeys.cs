@@ -1,6 +1,5 @@
 using Culvert.Dataplane;
 using Culvert.Subscribers.Policy;
-using YamlDotNet.RepresentationModel;
 
 namespace Culvert.Server.Configuration.Sections;
 
