@@ -111,7 +111,7 @@ class Sessions:
 
 def through_lns(contestant, seconds):
     figures = {}
-    sessions = Sessions(contestant, 1, 1, 1, 20)
+    sessions = Sessions(contestant, 1, 8, 8, 20)
     for size, sizes in (("64", (64,)), ("imix", load.IMIX)):
         for way in ("up", "down"):
             figures[f"lns_{size}_{way}"] = sessions.flood(contestant, sessions.known, sizes, way, seconds)
