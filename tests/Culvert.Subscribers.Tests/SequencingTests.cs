@@ -1,7 +1,6 @@
 using Culvert.Core;
 using Culvert.Dataplane;
 using Culvert.L2tp;
-using Culvert.Simulation;
 using Culvert.Subscribers.Policy;
 using Culvert.Testing;
 
@@ -151,6 +150,9 @@ public sealed class SequencingTests
             IpAddress client = dial.Subscriber!.LocalAddress;
             Assert.Equal(EncapsulationKind.Sent, pair.Client.SendIp(pair.World, IpBuilder.Echo(client, Somewhere, 1, (ushort)(first + i), [1]), dial.Subscriber.Key).Kind);
             Assert.Equal(EncapsulationKind.Sent, pair.Lns.SendIp(pair.World, IpBuilder.Echo(Somewhere, client, 1, (ushort)(first + i), [1], reply: true)).Kind);
+
+            // Slower than a window's worth of frames in the time that one of them is delayed.
+            pair.World.Pass(0.002);
         }
 
         pair.World.Pass(2);
