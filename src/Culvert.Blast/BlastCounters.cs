@@ -9,6 +9,7 @@ public sealed class BlastCounters
     private const int MostSeconds = 86_400;
 
     private readonly List<int> _upPerSecond = [];
+    private readonly List<TimeSpan> _returns = [];
     private Timestamp _waveBegan;
 
     public LatencyHistogram SetUpTimes { get; } = new();
@@ -24,7 +25,7 @@ public sealed class BlastCounters
     public ReasonCounts TunnelFailures { get; } = new();
 
     /// <summary>How long each flap took from the return's beginning until everybody was back.</summary>
-    public List<TimeSpan> Returns { get; } = [];
+    public IReadOnlyList<TimeSpan> Returns => _returns;
 
     public Timestamp Began { get; private set; }
 
@@ -120,6 +121,8 @@ public sealed class BlastCounters
 
     /// <summary>Another wave of set-ups begins: its seconds follow those of the last.</summary>
     internal void BeginWave(Timestamp now) => _waveBegan = now - TimeSpan.FromSeconds(_upPerSecond.Count);
+
+    internal void NoteReturn(TimeSpan time) => _returns.Add(time);
 
     internal void NoteUp(Timestamp now)
     {

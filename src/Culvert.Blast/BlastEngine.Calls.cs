@@ -1,6 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
-using Culvert.Core;
-using Culvert.L2tp;
 using Culvert.L2tp.Wire;
 using Culvert.Ppp;
 

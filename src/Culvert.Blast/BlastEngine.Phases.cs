@@ -1,6 +1,5 @@
 using Culvert.Core;
 using Culvert.L2tp.Wire;
-using Culvert.Ppp;
 
 namespace Culvert.Blast;
 
@@ -120,7 +119,7 @@ public sealed partial class BlastEngine
                 BeginHold();
                 break;
             case BlastPhase.Return when IsSettled:
-                Counters.Returns.Add(_now - _returnedSince);
+                Counters.NoteReturn(_now - _returnedSince);
                 BeginHold();
                 break;
             case BlastPhase.Hold when _now >= _stepAt:
@@ -216,7 +215,7 @@ public sealed partial class BlastEngine
 
         if (_rolled == _sessions.Length && IsSettled)
         {
-            Counters.Returns.Add(_now - _returnedSince);
+            Counters.NoteReturn(_now - _returnedSince);
             BeginHold();
         }
         else if (_rolled == _sessions.Length)

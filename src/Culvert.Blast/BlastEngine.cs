@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using Culvert.Core;
-using Culvert.L2tp;
 using Culvert.L2tp.Wire;
 using Culvert.Ppp;
 using Culvert.Ppp.Wire;
@@ -178,12 +177,13 @@ public sealed partial class BlastEngine : IPppOutput
 
     private static void Check(BlastSettings settings)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(settings.Tunnels);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(settings.Tunnels, BlastSettings.MostTunnels);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(settings.SessionsPerTunnel);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(settings.SessionsPerTunnel, BlastSettings.MostSessionsPerTunnel);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)settings.Tunnels * settings.SessionsPerTunnel, BlastSettings.MostSessions);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(settings.LocalAddresses);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(settings.Tries);
+        bool isSound = settings.Tunnels is > 0 and <= BlastSettings.MostTunnels &&
+            settings.SessionsPerTunnel is > 0 and <= BlastSettings.MostSessionsPerTunnel &&
+            (long)settings.Tunnels * settings.SessionsPerTunnel <= BlastSettings.MostSessions &&
+            settings is { LocalAddresses: > 0, Tries: > 0 };
+        if (!isSound)
+        {
+            throw new ArgumentException("Numbers of tunnels, sessions, local addresses and tries are at least 1 and within the limits.", nameof(settings));
+        }
     }
 }

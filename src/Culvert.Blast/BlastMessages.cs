@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using Culvert.Core;
-using Culvert.L2tp;
 using Culvert.L2tp.Wire;
 
 namespace Culvert.Blast;

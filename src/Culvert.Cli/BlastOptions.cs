@@ -4,7 +4,6 @@ using System.Net;
 using Culvert.Blast;
 using Culvert.Core;
 using Culvert.L2tp;
-using Culvert.Linux;
 using Culvert.Ppp.Authentication;
 using Culvert.Server.Configuration;
 

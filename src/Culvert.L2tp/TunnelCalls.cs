@@ -110,7 +110,9 @@ public sealed partial class Tunnel
     {
         bool isOutgoing = message.Type == MessageType.Ocrq;
         _ = message.TryGetUInt16(AvpType.AssignedSessionId, out ushort peerSessionId);
-        if (TryFindCallOf(header, message, out Session? existing))
+
+        // Whatever the header says: a peer that uses an ID of its own twice has lost count of its calls.
+        if (TryFindCallOf(header, message, out Session? existing) || _sessionsByPeerId?.TryGetValue(peerSessionId, out existing) == true)
         {
             ApplyWrongState(existing, isOutgoing ? SessionInput.Ocrq : SessionInput.Icrq, message.Type, now);
             return;

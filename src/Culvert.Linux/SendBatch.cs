@@ -60,6 +60,9 @@ public sealed unsafe class SendBatch : IDisposable
     // Any report pending on the socket fails the next call whatever its datagram: only a datagram that fails again and again is to blame.
     private const int MaximumAttempts = 3;
 
+    private const int MostMessages = 1024; // UIO_MAXIOV
+    private const int LargestFrame = 1 << 16;
+
     // A local EMSGSIZE puts a report into the error queue each time; one repetition tells it from a pending one.
     private const int MaximumAttemptsTooBig = 2;
 
@@ -99,10 +102,12 @@ public sealed unsafe class SendBatch : IDisposable
     public SendBatch(UdpSocket socket, SendBatchOptions options)
     {
         int capacity = options.Capacity;
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(capacity, 1024); // UIO_MAXIOV
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.FrameSize);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.FrameSize, 1 << 16);
+        bool isSound = capacity is > 0 and <= MostMessages && options.FrameSize is > 0 and <= LargestFrame && options.Memory >= 0;
+        if (!isSound)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options, $"1 to {MostMessages} messages of 1 to {LargestFrame} octets");
+        }
+
         _socket = socket;
         Capacity = capacity;
         FrameSize = options.FrameSize;

@@ -13,14 +13,22 @@ public enum TunOffloads : uint
     /// <summary>Checksums that are not finished. The others need it.</summary>
     Checksum = 0x01,
 
+    TcpIPv4 = 0x02,
+
+    TcpIPv6 = 0x04,
+
     /// <summary>Runs of TCP segments under one header, IPv4 and IPv6.</summary>
-    Tcp = 0x02 | 0x04,
+    Tcp = TcpIPv4 | TcpIPv6,
 
     /// <summary>Also when the first of them carries CWR.</summary>
     TcpEcn = 0x08,
 
+    UdpIPv4 = 0x20,
+
+    UdpIPv6 = 0x40,
+
     /// <summary>Runs of UDP datagrams under one header (Linux 6.2).</summary>
-    Udp = 0x20 | 0x40,
+    Udp = UdpIPv4 | UdpIPv6,
 
     All = Checksum | Tcp | TcpEcn | Udp,
 }

@@ -1,13 +1,11 @@
 using System.Globalization;
 using Culvert.Core;
 using Culvert.Dataplane;
-using Culvert.L2tp;
 using Culvert.Linux;
 using Culvert.Server.Captures;
 using Culvert.Server.Configuration;
 using Culvert.Server.Control;
 using Culvert.Subscribers;
-using Culvert.Subscribers.Pools;
 
 namespace Culvert.Server;
 
@@ -36,7 +34,7 @@ internal sealed class NodeControl(Node node, Shard shard) : INodeControl
             });
         }
 
-        rows.AddRange(await shard.Mailbox.Ask<IReadOnlyList<SessionRow>>(() => [.. shard.Access.OutgoingLines.Select(_rows.Describe)]));
+        rows.AddRange(await shard.Mailbox.Ask<IReadOnlyList<SessionRow>>(() => [.. shard.Access.OutgoingLines.Select(RowWriter.Describe)]));
         return rows;
     }
 

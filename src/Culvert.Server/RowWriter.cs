@@ -63,7 +63,7 @@ internal sealed class RowWriter(Node node, AccessNode access)
     }
 
     /// <summary>A call that we place for an LNS: the handler's name stands where a profile does.</summary>
-    public SessionRow Describe(OutgoingLine line) => Describe(line.Session, line.Key, line.Since) with { Profile = line.Policy.Handler };
+    public static SessionRow Describe(OutgoingLine line) => Describe(line.Session, line.Key, line.Since) with { Profile = line.Policy.Handler };
 
     public LifeRow Describe(LifeStory life) => new(
         life.Id,

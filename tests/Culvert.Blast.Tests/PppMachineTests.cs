@@ -1,7 +1,6 @@
 using Culvert.Core;
 using Culvert.Ppp;
 using Culvert.Ppp.Authentication;
-using Culvert.Testing;
 
 namespace Culvert.Blast.Tests;
 

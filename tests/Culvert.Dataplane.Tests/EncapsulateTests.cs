@@ -259,7 +259,7 @@ public class EncapsulateTests
     [Theory]
     [InlineData(8189, false)]
     [InlineData(8000, true)]
-    public void A_fragment_that_ends_beyond_any_packet_is_not_cut_further(int place, bool isCut)
+    public void A_fragment_that_ends_beyond_any_packet_is_not_cut_further(ushort place, bool isCut)
     {
         byte[] late = Bench.IPv4(Bench.Server, Bench.Subscriber, 17, Bench.Random(3, 800), (ushort)place);
         Assert.Equal(isCut, IPv4Fragmenter.TryCreate(late, 420, out _));

@@ -17,7 +17,11 @@ public static class FuzzWorker
     /// <returns>How many targets failed.</returns>
     public static int Run(string[] args, TextWriter output)
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(args.Length, 6);
+        if (args.Length != 6)
+        {
+            throw new ArgumentException("Six values are needed.", nameof(args));
+        }
+
         long inputs = long.Parse(args[1], CultureInfo.InvariantCulture);
         TimeSpan time = TimeSpan.FromMinutes(Math.Min(double.Parse(args[2], CultureInfo.InvariantCulture), 1e6));
         ulong seed = ulong.Parse(args[3], CultureInfo.InvariantCulture);

@@ -138,6 +138,9 @@ public sealed class CallEnd : SimulatedEnd, Culvert.L2tp.IPeerPolicy
 
     public void CloseTunnel(Timestamp now) => _tunnel?.Close(Disconnect.OfTunnel(StopCcnResult.GeneralRequest, "maintenance"), now);
 
+    /// <summary>Ends every tunnel, old ones too: they come again with everything in them.</summary>
+    public void BeginAgain(Timestamp now) => Endpoint.CloseAll(Disconnect.OfTunnel(StopCcnResult.GeneralRequest, "begin again"), now);
+
     public void HangUp(int index, Timestamp now)
     {
         Session? session = _wanted[index % _wanted.Count].Session;

@@ -8,6 +8,7 @@ namespace Culvert.Simulation;
 public abstract class SimulatedEnd(string name, PeerEndpoint at)
 {
     private readonly Dictionary<Tunnel, WindowWatch> _windows = new(ReferenceEqualityComparer.Instance);
+    private readonly HashSet<(PeerEndpoint Peer, ushort TunnelId)> _sharedIds = [];
 
     public string Name { get; } = name;
 
@@ -63,6 +64,13 @@ public abstract class SimulatedEnd(string name, PeerEndpoint at)
             return;
         }
 
+        // A StopCCN may be an answer without state, whose number is what the peer expects; a tunnel that sent one has ended anyway.
+        bool isStop = ControlMessage.TryRead(datagram[header.PayloadStart..header.PayloadEnd], out ControlMessage message) && message.Type == MessageType.StopCcn;
+        if (isStop || _sharedIds.Contains((path.Peer, header.TunnelId)))
+        {
+            return;
+        }
+
         Tunnel? sender = null;
         foreach (Tunnel tunnel in Tunnels)
         {
@@ -70,7 +78,9 @@ public abstract class SimulatedEnd(string name, PeerEndpoint at)
             {
                 if (sender is not null)
                 {
-                    return; // a peer that gave one ID to two tunnels cannot tell them apart either
+                    // A peer that gave one ID to two tunnels cannot tell them apart either; nor later, when one has ended and still answers.
+                    _sharedIds.Add((path.Peer, header.TunnelId));
+                    return;
                 }
 
                 sender = tunnel;
@@ -123,7 +133,11 @@ public abstract class SimulatedEnd(string name, PeerEndpoint at)
         }
     }
 
-    protected void ForgetWindows() => _windows.Clear();
+    protected void ForgetWindows()
+    {
+        _windows.Clear();
+        _sharedIds.Clear();
+    }
 
     /// <summary>What is true of the tunnels of every end: IDs are used once, queues and windows are kept.</summary>
     protected void CheckTunnels()

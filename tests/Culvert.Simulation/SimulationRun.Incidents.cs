@@ -93,7 +93,7 @@ public sealed partial class SimulationRun
                 break;
             case 4 when lac is not null:
                 int index = random.NextBelow(lac.Lines.Count);
-                lac.RenewLink(index, lac.Lines[index].User, Options.IsSabotaged ? "wrong" : Password, lac.Local(_world.Now));
+                lac.RenewLink(index, lac.Lines[index].User, Options.IsSabotaged ? "wrong" : PasswordOf(lac.Lines[index].User), lac.Local(_world.Now));
                 break;
             case 5 when lac is not null:
                 lac.HangUp(lac.Lines[random.NextBelow(lac.Lines.Count)], random.NextBelow(2) == 0, isForGood: false, lac.Local(_world.Now));

@@ -1,4 +1,3 @@
-using Culvert.Core;
 using Culvert.L2tp;
 using Culvert.Simulation;
 using Culvert.Subscribers.Policy;

@@ -2,7 +2,6 @@ using Culvert.Core;
 using Culvert.L2tp;
 using Culvert.L2tp.Wire;
 using Culvert.Ppp.Authentication;
-using Culvert.Simulation;
 using Culvert.Subscribers.Outgoing;
 using Culvert.Subscribers.Policy;
 

@@ -1,5 +1,4 @@
 using Culvert.Dataplane;
-using Culvert.L2tp;
 using Culvert.Subscribers.Policy;
 
 namespace Culvert.Subscribers.Tests;

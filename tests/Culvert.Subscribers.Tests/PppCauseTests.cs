@@ -166,7 +166,7 @@ public sealed class PppCauseTests
     {
         var world = new LacWorld(NodePair.LnsSettings());
         world.Lac.PlaceCall("alice", NodePair.Password);
-        world.World.Filter = packet => packet.Source == NodePair.LnsAt || IsControl(packet) 
+        world.World.Filter = packet => packet.Source == NodePair.LnsAt || IsControl(packet)
             || !packet.Payload.Span[6..].StartsWith((ReadOnlySpan<byte>)[0xFF, 0x03, high, low]);
         return world;
     }

@@ -1,7 +1,6 @@
 using Culvert.Core;
 using Culvert.Dataplane;
 using Culvert.L2tp;
-using Culvert.Simulation;
 using Culvert.Subscribers.Policy;
 using Culvert.Testing;
 

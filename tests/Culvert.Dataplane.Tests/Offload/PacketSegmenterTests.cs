@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Culvert.Dataplane.Offload;
 
 namespace Culvert.Dataplane.Tests.Offload;

@@ -1,5 +1,4 @@
 using Culvert.Core;
-using Culvert.Dataplane;
 using Culvert.Fuzz.Coverage;
 using Culvert.L2tp;
 using Culvert.L2tp.Wire;
@@ -9,7 +8,6 @@ using Culvert.Simulation;
 using Culvert.Subscribers;
 using Culvert.Subscribers.Policy;
 using static Culvert.Fuzz.Claim;
-using PppFrame = Culvert.Ppp.Wire.PppFrame;
 
 namespace Culvert.Fuzz.Targets;
 

@@ -35,6 +35,7 @@ internal sealed class DataReorderTarget : FuzzTarget
         ushort? last = null;
         int messages = 0;
         long taken = 0;
+        Span<byte> frame = stackalloc byte[4];
         while (!decisions.IsOver && messages < 200)
         {
             int what = decisions.Below(16);
@@ -46,7 +47,6 @@ internal sealed class DataReorderTarget : FuzzTarget
             {
                 sent = (ushort)(what == 14 ? decisions.Word() : sent + decisions.Below(24) - 4);
                 messages++;
-                Span<byte> frame = stackalloc byte[4];
                 BinaryPrimitives.WriteUInt16BigEndian(frame, sent);
                 bool isBehind = window.Ahead(sent) < 0;
                 SequenceVerdict verdict = buffer.Receive(window, sent, frame, 0, now);

@@ -1,6 +1,4 @@
 using Culvert.Core;
-using Culvert.L2tp;
-using Culvert.L2tp.Wire;
 
 namespace Culvert.Fuzz.Targets;
 

@@ -66,7 +66,7 @@ internal static class L2tpSurgeon
         }
 
         ushort sessionId = type.ConcernsTunnel() || sessionIds.Length == 0 ? (ushort)0
-            : decisions.Below(8) == 7 ? decisions.Edge() : sessionIds[decisions.Below(sessionIds.Length)];
+            : decisions.Below(8) >= 6 ? decisions.Edge() : sessionIds[decisions.Below(sessionIds.Length)];
         Span<byte> header = stackalloc byte[L2tpHeader.ControlSize];
         L2tpHeader.ForControl(0, sessionId, 0, 0, 0).TryWrite(header, out _);
         return Assemble(header, avps);

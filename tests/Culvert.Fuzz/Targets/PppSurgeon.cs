@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using Culvert.Core;
-using Culvert.Ppp;
 using Culvert.Ppp.Wire;
 
 namespace Culvert.Fuzz.Targets;

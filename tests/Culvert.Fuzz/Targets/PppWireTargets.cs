@@ -1,7 +1,6 @@
 using System.Text;
 using Culvert.Core;
 using Culvert.L2tp.Wire;
-using Culvert.Ppp;
 using Culvert.Ppp.Authentication;
 using Culvert.Ppp.Wire;
 using static Culvert.Fuzz.Claim;

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Text.Json;
 
 namespace Culvert.Interop.Harness;
@@ -40,7 +41,7 @@ public sealed class CulvertServer
     public Child Program => _program;
 
     /// <summary>All counters of the node (`culvert show counters`).</summary>
-    public async Task<IReadOnlyDictionary<string, long>> CountersAsync() => (await ShowAsync("counters"))
+    public async Task<IReadOnlyDictionary<string, long>> CountersAsync() => (await AskAsync("counters"))
         .ToDictionary(row => row.GetProperty("name").GetString()!, row => row.GetProperty("value").GetInt64(), StringComparer.Ordinal);
 
     /// <summary>`culvert show WHAT --json`, the rows. <paramref name="what"/> is "tunnels" or "sessions".</summary>
@@ -50,6 +51,23 @@ public sealed class CulvertServer
         using var document = JsonDocument.Parse(result.Succeeded);
         JsonElement root = document.RootElement.ValueKind == JsonValueKind.Array ? document.RootElement : document.RootElement.GetProperty(what);
         return [.. root.EnumerateArray().Select(row => row.Clone())];
+    }
+
+    /// <summary>The same rows straight from the control socket, without the time that a program takes to start.</summary>
+    public async Task<IReadOnlyList<JsonElement>> AskAsync(string what)
+    {
+        using var http = new HttpClient(new SocketsHttpHandler
+        {
+            UseProxy = false,
+            ConnectCallback = async (_, cancel) =>
+            {
+                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(_socket), cancel);
+                return new NetworkStream(socket, ownsSocket: true);
+            },
+        });
+        using var document = JsonDocument.Parse(await http.GetStringAsync(new Uri($"http://culvert/v1/{what}")));
+        return [.. document.RootElement.EnumerateArray().Select(row => row.Clone())];
     }
 
     /// <summary>`culvert close WHAT ID`; <paramref name="what"/> is "session", "tunnel" or "user".</summary>

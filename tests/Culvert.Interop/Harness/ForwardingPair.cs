@@ -58,16 +58,20 @@ public sealed class ForwardingPair
             """;
         CulvertServer lns = await CulvertServer.StartAsync(scenario, scenario.MainNamespace, lnsFile);
         CulvertServer lac = await CulvertServer.StartAsync(scenario, scenario.OtherNamespace, lacFile, "culvert-lac");
-        await lns.SessionsUpAsync(1, Limit);
-        await lac.SessionsUpAsync(1, Limit);
-        int mtu = (await lns.ShowAsync("sessions"))[0].GetProperty("mtu").GetInt32();
+        foreach (CulvertServer node in (CulvertServer[])[lns, lac])
+        {
+            await Eventually.TrueAsync("the session is up", Limit, async () =>
+                (await node.AskAsync("sessions")).Any(s => s.GetProperty("state").GetString() == "up"));
+        }
+
+        int mtu = (await lns.AskAsync("sessions"))[0].GetProperty("mtu").GetInt32();
         scenario.Note($"{combination}: session MTU {mtu}");
         return new ForwardingPair(scenario, hosts, lac, lns) { SessionMtu = mtu };
     }
 
     public async Task<SessionTraffic> TrafficOfAsync(CulvertServer node)
     {
-        JsonElement row = (await node.ShowAsync("sessions"))[0];
+        JsonElement row = (await node.AskAsync("sessions"))[0];
         return new SessionTraffic(Number(row, "rx-packets"), Number(row, "rx-octets"), Number(row, "tx-packets"), Number(row, "tx-octets"), Number(row, "dropped"));
     }
 
@@ -75,7 +79,8 @@ public sealed class ForwardingPair
     public async Task StopAsync()
     {
         await Lac.StopAsync();
-        await Lns.HasNothingAsync(Limit);
+        await Eventually.TrueAsync("the LNS has nothing left", Limit, async () =>
+            (await Lns.AskAsync("sessions")).Count == 0 && (await Lns.AskAsync("tunnels")).Count == 0);
         await Lns.StopAsync();
         _scenario.Note("both have ended");
     }

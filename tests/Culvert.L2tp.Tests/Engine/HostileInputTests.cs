@@ -57,6 +57,24 @@ public sealed class HostileInputTests
         HandPeer.Established(bench, GoodPath);
     }
 
+    // Header and AVP name different calls: the second use of the peer's ID must not get past the look-up by the header.
+    [Theory]
+    [InlineData(0)]
+    [InlineData(999)]
+    [InlineData(5)]
+    public void One_Assigned_Session_ID_for_two_calls_ends_the_first(int claimedSessionId)
+    {
+        var bench = new Bench();
+        HandPeer peer = HandPeer.Established(bench);
+        Session first = peer.ConnectedCall(5);
+        peer.Send(claimedSessionId, TestAvp.MessageType(L2tpBuilder.Icrq), TestAvp.AssignedSessionId(5), TestAvp.CallSerialNumber(2));
+        Assert.NotNull(first.Ended);
+        Assert.Equal(0, bench.Endpoint.SessionCount);
+        Assert.Equal(TunnelState.Established, peer.Tunnel.State);
+        Assert.Equal(MessageType.Cdn, Assert.Single(peer.Take()).Type);
+        peer.ConnectedCall(5);
+    }
+
     [Fact]
     public void Refused_SCCRQ_allocates_nothing()
     {

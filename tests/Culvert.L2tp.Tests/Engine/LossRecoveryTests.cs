@@ -72,7 +72,7 @@ public sealed class LossRecoveryTests
             Assert.Equal(ChannelVerdict.Deliver, Give(L2tpBuilder.Control(1, 0, i, first, TestAvp.MessageType(6))));
         }
 
-        Assert.Equal(0, Sent().Count);
+        Assert.Empty(Sent());
         Assert.Equal(0, _channel.FastRetransmitted);
     }
 

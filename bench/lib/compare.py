@@ -1,0 +1,121 @@
+"""Runs the measurements in turn, round after round, each in private namespaces, and prints one table. See ../README.md."""
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import contestants
+import report
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+AS_IT_IS = ("limit", "vxlan", "culvert", "l2tpns", "softether", "wireguard-go")
+SET_UP = {"culvert": 10_000, "l2tpns": 2_000}
+
+
+def plan(options, names):
+    """One round: (kind, contestant, settings)."""
+    forwarding = {"what": "forwarding", "tcp": options.seconds, "packets": options.packet_seconds, "probes": options.packet_seconds * 2}
+    cells = []
+    for name in names:
+        if "real" in options.links:
+            cells.append(("real", name, forwarding | {"links": "real", "wants_tcp": options.tcp and name != "kernel-rps", "wants_packets": options.packets}))
+        if "super" in options.links and options.tcp and name in AS_IT_IS:
+            cells.append(("super", name, forwarding | {"links": "super", "wants_tcp": True, "wants_packets": False}))
+    if options.sessions:
+        cells += [("set-up", name, {"what": "set-up", "links": "real", "sessions": SET_UP[name] // (5 if options.quick else 1), "tunnels": 1, "patience": 15})
+                  for name in names if name in SET_UP]
+    return cells
+
+
+def once(options, names):
+    """What is measured once, after the rounds: many sessions."""
+    if not options.sessions or options.quick or "culvert" not in names:
+        return []
+    many = {"links": "real", "sessions": options.many, "tunnels": 10}
+    return [("set-up-many", "culvert", many | {"what": "set-up", "patience": 45}),
+            ("scale", "culvert", many | {"what": "scale", "learn": 4096, "packets": options.packet_seconds})]
+
+
+def missing(name):
+    return [p for p in contestants.PROGRAMS.get(name, []) if not (os.path.exists(p) or shutil.which(p))]
+
+
+def measure(kind, name, settings, patience=120):
+    lacking = missing(name)
+    if lacking:
+        return {"skipped": f"not installed: {', '.join(lacking)}"}
+    with tempfile.NamedTemporaryFile(prefix="bench-") as result:
+        command = ["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child", "--",
+                   sys.executable, os.path.join(HERE, "cell.py"), json.dumps(settings | {"contestant": name}), result.name]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            trouble = process.communicate(timeout=patience)[1]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            return {"skipped": f"no result within {patience} s"}
+        except BaseException:
+            process.kill()
+            raise
+        text = open(result.name).read()
+    return json.loads(text) if text else {"skipped": f"the measurement failed: {trouble.strip()[-400:]}"}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="bench/compare", description="Measures Culvert beside other data planes on this machine.")
+    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (5)")
+    parser.add_argument("--seconds", type=float, default=1, help="each iperf3 run (1)")
+    parser.add_argument("--packet-seconds", type=float, default=0.5, help="each run of small packets (0.5)")
+    parser.add_argument("--only", default="", help=f"some of {','.join(contestants.ALL)}")
+    parser.add_argument("--what", default="tcp,packets,sessions", help="some of tcp,packets,sessions")
+    parser.add_argument("--links", default="real,super", help="real: frames of at most 1500 octets; super: as it is")
+    parser.add_argument("--many", type=int, default=60_000, help="sessions of the last measurement (60000)")
+    parser.add_argument("--quick", action="store_true", help="one round, fewer sessions, no large table: to see that it works")
+    parser.add_argument("--output", default="", help="folder for compare.json and compare.md (artifacts/bench)")
+    options = parser.parse_args()
+    options.links = options.links.split(",")
+    for what in ("tcp", "packets", "sessions"):
+        setattr(options, what, what in options.what.split(","))
+    if options.quick:
+        options.rounds = 1
+    unknown = [n for n in options.only.split(",") if n and n not in contestants.ALL]
+    if unknown:
+        parser.error(f"{unknown[0]}: not one of {', '.join(contestants.ALL)}")
+    return options
+
+
+def main():
+    options = arguments()
+    names = [n for n in contestants.ALL if not options.only or n in options.only.split(",")]
+    begin, results = time.monotonic(), []
+    work = [(r, *cell) for r in range(options.rounds) for cell in plan(options, names)] + [(0, *cell) for cell in once(options, names)]
+    try:
+        for at, (number, kind, name, settings) in enumerate(work):
+            figures = measure(kind, name, settings)
+            results.append({"round": number, "kind": kind, "contestant": name, "figures": figures})
+            why = figures.get("skipped") or figures.get("lns_packets_skipped")
+            told = f"SKIPPED: {why}" if why else ", ".join(f"{k[4:]} {v:.0f}" for k, v in figures.items() if k.startswith("tcp_")) or "done"
+            print(f"[{at + 1}/{len(work)}, {time.monotonic() - begin:.0f} s] round {number + 1}, {kind}, {name}: {told}", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        print("stopped: what follows is what there is", file=sys.stderr)
+    summary = report.summarise(results)
+    head = (f"{options.rounds} rounds, {os.cpu_count()} processors, kernel {platform.release()}; medians (least-most); "
+            f"ratios are medians of those within a round; {time.monotonic() - begin:.0f} s\n")
+    text = head + report.table(summary, results, names)
+    folder = options.output or os.path.join(HERE, "..", "..", "artifacts", "bench")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "compare.json"), "w") as out:
+        json.dump({"head": head.strip(), "summary": summary, "results": results}, out, indent=1)
+    with open(os.path.join(folder, "compare.md"), "w") as out:
+        out.write(text)
+    print(text)
+    return 0 if any("skipped" not in r["figures"] for r in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
