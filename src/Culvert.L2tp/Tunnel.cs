@@ -206,12 +206,12 @@ public sealed partial class Tunnel
         return PeerFramingCapabilities & (~PeerFramingCapabilities + 1);
     }
 
-    /// <summary>Counts what the peer did, and tells it the first time.</summary>
+    /// <summary>Counts what the peer did, and tells it the first time. Of a tunnel that has ended nothing more is told.</summary>
     internal void Notice(L2tpNotice notice)
     {
         _endpoint.Counters.Add(notice);
         uint bit = 1u << (int)notice;
-        if ((_noticesGiven & bit) == 0)
+        if ((_noticesGiven & bit) == 0 && Ended is null)
         {
             _noticesGiven |= bit;
             _endpoint.Tell(new(L2tpEventKind.Notice, this, Notice: notice));
