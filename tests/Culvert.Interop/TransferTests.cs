@@ -19,9 +19,9 @@ public sealed class TransferTests
         {
             ForwardingPair pair = await ForwardingPair.StartAsync(scenario, new Combination(Combination.Auto, threads, LinkOffloads: true, IsIPv6: false));
 
-            // Captured where frames are as on a wire: the access link's ends must cut what they send.
-            await scenario.CommandAsync(scenario.OtherNamespace, "ethtool -K eth0 tx off tso off gso off tx-udp-segmentation off");
-            await scenario.CommandAsync(scenario.MainNamespace, "ethtool -K eth0 tx off tso off gso off tx-udp-segmentation off");
+            // Captured where frames are as on a wire: the access link's ends must cut what they send and join nothing.
+            await scenario.CommandAsync(scenario.OtherNamespace, "ethtool -K eth0 tx off tso off gso off gro off tx-udp-segmentation off");
+            await scenario.CommandAsync(scenario.MainNamespace, "ethtool -K eth0 tx off tso off gso off gro off tx-udp-segmentation off");
             Capture access = await Capture.StartAsync(scenario, scenario.MainNamespace, "eth0");
             Capture server = await Capture.StartAsync(scenario, scenario.ServerNamespace, "eth0", "tcp", "server");
             Capture client = await Capture.StartAsync(scenario, scenario.ClientNamespace, "eth0", "tcp", "client");
