@@ -69,7 +69,7 @@ def measure(kind, name, settings, patience=120):
 def arguments():
     parser = argparse.ArgumentParser(prog="bench/compare", description="Measures Culvert beside other data planes on this machine.")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (5)")
-    parser.add_argument("--seconds", type=float, default=1, help="each iperf3 run (1)")
+    parser.add_argument("--seconds", type=int, default=1, help="each iperf3 run (1)")
     parser.add_argument("--packet-seconds", type=float, default=0.5, help="each run of small packets (0.5)")
     parser.add_argument("--only", default="", help=f"some of {','.join(contestants.ALL)}")
     parser.add_argument("--what", default="tcp,packets,sessions", help="some of tcp,packets,sessions")
