@@ -29,7 +29,7 @@ class Contestant:
         pass
 
     def ready(self, programs=()):
-        until("nothing goes through", WAIT, lambda: pings("client", SERVER), programs)
+        until("nothing goes through", WAIT, lambda: pings("client", *self.pair), programs)
 
 
 class Kernel(Contestant):
@@ -38,7 +38,7 @@ class Kernel(Contestant):
     sinks = (lab.PLAIN_SINK_UP, lab.PLAIN_SINK_DOWN)
 
     def start(self):
-        if not pings("client", lab.PLAIN_SERVER):
+        if not pings("client", *self.pair):
             raise Trouble("the plain way does not work")
 
 

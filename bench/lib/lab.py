@@ -173,8 +173,8 @@ def mac(namespace, device):
     return bytes.fromhex(json.loads(run(f"ip -n {namespace} -j link show {device}"))[0]["address"].replace(":", ""))
 
 
-def pings(namespace, address):
-    return subprocess.run(["nsenter", f"--net=/run/netns/{namespace}", "busybox", "ping", "-c1", "-W1", address],
+def pings(namespace, source, address):
+    return subprocess.run(["nsenter", f"--net=/run/netns/{namespace}", "busybox", "ping", "-c1", "-W1", "-I", source, address],
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=5).returncode == 0
 
 
