@@ -52,10 +52,8 @@ def both_ends(contestant, seconds):
             ("down", "server", "s0", lab.mac("lns", "s1"), contestant.pair[1], contestant.sinks[1], "client"))
     for size, sizes in (("64", (64,)), ("imix", load.IMIX)):
         for way, namespace, device, target, source, sink, end in ways:
-            if sink is None:
-                continue
-            if sink == lab.PLAIN_SINK_DOWN:
-                end = "lac"         # plain forwarding is that of the LNS alone
+            if sink is None or contestant.auth and way == "down":
+                continue            # these are measured at the LNS alone
             generator = load.Generator(namespace, device, target, load.packets(source, sink, sizes))
             figures[f"both_{size}_{way}"] = load.flood(generator, lambda: lab.packets_in(end), seconds, contestant.lns)
             generator.close()
@@ -65,6 +63,7 @@ def both_ends(contestant, seconds):
 def plain_forwarding(seconds):
     """Packets through the LNS's kernel alone, given to its two devices."""
     figures = {}
+    lab.own_threads()
     for size, sizes in (("64", (64,)), ("imix", load.IMIX)):
         for way, namespace, device, target, source, sink, end in (
                 ("up", "lac", "a0", lab.mac("lns", "a1"), lab.PLAIN_CLIENT, lab.PLAIN_SINK_UP, "server"),
@@ -111,6 +110,7 @@ class Sessions:
 
 def through_lns(contestant, seconds):
     figures = {}
+    lab.own_threads()
     sessions = Sessions(contestant, 1, 8, 8, 20)
     for size, sizes in (("64", (64,)), ("imix", load.IMIX)):
         for way in ("up", "down"):
@@ -177,6 +177,7 @@ def scale(contestant, settings):
     tunnels, each = settings["tunnels"], settings["sessions"] // settings["tunnels"]
     # Each session says something every ten seconds or so: enough to learn some thousands of them, too little to be a load.
     sessions = Sessions(contestant, tunnels, each, settings["learn"], 0.1)
+    lab.own_threads()
     figures = {"sessions": tunnels * each, "learned": len(sessions.known), "resident_mb": contestant.lns.resident() / 1e6}
     for way in ("up", "down"):
         few, many = [], []

@@ -49,7 +49,7 @@ class KernelOnAllCores(Kernel):
         super().start()
         mask = f"{(1 << os.cpu_count()) - 1:x}"
         for device in ("a1", "s1"):
-            inside("lns", ["sh", "-c", f"mount -t sysfs none /sys && echo {mask} > /sys/class/net/{device}/queues/rx-0/rps_cpus"])
+            lab.in_sysfs("lns", f"/sys/class/net/{device}/queues/rx-0/rps_cpus", mask)
 
 
 class KernelWithoutOffloads(Kernel):
