@@ -60,10 +60,11 @@ def both_ends(contestant, seconds):
     return figures
 
 
-def plain_forwarding(seconds):
+def plain_forwarding(contestant, seconds):
     """Packets through the LNS's kernel alone, given to its two devices."""
     figures = {}
-    lab.own_threads()
+    if contestant.offloads:
+        lab.own_threads()
     for size, sizes in (("64", (64,)), ("imix", load.IMIX)):
         for way, namespace, device, target, source, sink, end in (
                 ("up", "lac", "a0", lab.mac("lns", "a1"), lab.PLAIN_CLIENT, lab.PLAIN_SINK_UP, "server"),
@@ -190,24 +191,30 @@ def scale(contestant, settings):
 
 
 def forwarding(contestant, settings):
+    """A step that fails leaves the others' figures, and its reason."""
     contestant.start()
+    figures = {}
+
+    def step(name, work):
+        try:
+            figures.update(work())
+        except (Trouble, OSError, ValueError) as why:
+            figures[f"{name}_skipped"] = str(why)
+
     if settings["wants_tcp"]:
         server = Program("server", ["iperf3", "-s"], "iperf3")
         lab.until("iperf3 does not listen", 5, lambda: ":5201" in inside("server", ["ss", "-Htln"]), [server])
-    figures = tcp(contestant, settings["tcp"]) if settings["wants_tcp"] else {}
-    if not settings["wants_packets"]:
-        return figures
-    kernel = isinstance(contestant, contestants.Kernel)
-    figures |= plain_forwarding(settings["packets"]) if kernel else both_ends(contestant, settings["packets"])
-    if not kernel:
+        step("tcp", lambda: tcp(contestant, settings["tcp"]))
+    if settings["wants_packets"] and isinstance(contestant, contestants.Kernel):
+        step("lns_packets", lambda: plain_forwarding(contestant, settings["packets"]))
+    elif settings["wants_packets"]:
         Program("server", [sys.executable, os.path.join(os.path.dirname(__file__), "probe.py"), "echo"], "echo")
         lab.until("the echo does not listen", 5, lambda: ":7 " in inside("server", ["ss", "-Huln"]))
-        figures["latency"] = latency(contestant, figures["both_imix_up"]["pps"], settings["probes"])
-    if contestant.auth:
-        try:
-            figures |= through_lns(contestant, settings["packets"])
-        except Trouble as why:
-            figures["lns_packets_skipped"] = str(why)
+        step("both_packets", lambda: both_ends(contestant, settings["packets"]))
+        if "both_imix_up" in figures:
+            step("latency", lambda: {"latency": latency(contestant, figures["both_imix_up"]["pps"], settings["probes"])})
+        if contestant.auth:
+            step("lns_packets", lambda: through_lns(contestant, settings["packets"]))
     return figures
 
 

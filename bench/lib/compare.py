@@ -98,7 +98,7 @@ def main():
         for at, (number, kind, name, settings) in enumerate(work):
             figures = measure(kind, name, settings)
             results.append({"round": number, "kind": kind, "contestant": name, "figures": figures})
-            why = figures.get("skipped") or figures.get("lns_packets_skipped")
+            why = report.skipped(figures)
             told = f"SKIPPED: {why}" if why else ", ".join(f"{k[4:]} {v:.0f}" for k, v in figures.items() if k.startswith("tcp_")) or "done"
             print(f"[{at + 1}/{len(work)}, {time.monotonic() - begin:.0f} s] round {number + 1}, {kind}, {name}: {told}", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
