@@ -29,7 +29,7 @@ class Contestant:
         pass
 
     def ready(self, programs=()):
-        until("nothing goes through", WAIT, lambda: pings("client", SERVER), programs)
+        until("nothing goes through", WAIT, lambda: pings("client", *self.pair), programs)
 
 
 class Kernel(Contestant):
@@ -38,7 +38,7 @@ class Kernel(Contestant):
     sinks = (lab.PLAIN_SINK_UP, lab.PLAIN_SINK_DOWN)
 
     def start(self):
-        if not pings("client", lab.PLAIN_SERVER):
+        if not pings("client", *self.pair):
             raise Trouble("the plain way does not work")
 
 
@@ -49,7 +49,7 @@ class KernelOnAllCores(Kernel):
         super().start()
         mask = f"{(1 << os.cpu_count()) - 1:x}"
         for device in ("a1", "s1"):
-            inside("lns", ["sh", "-c", f"mount -t sysfs none /sys && echo {mask} > /sys/class/net/{device}/queues/rx-0/rps_cpus"])
+            lab.in_sysfs("lns", f"/sys/class/net/{device}/queues/rx-0/rps_cpus", mask)
 
 
 class KernelWithoutOffloads(Kernel):
