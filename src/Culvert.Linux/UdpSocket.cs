@@ -141,6 +141,38 @@ public sealed unsafe class UdpSocket : IDisposable
             new(FilterInstruction.ReturnA, 0),
             new(FilterInstruction.Return, 0),
         ];
+        return TryAttach(program);
+    }
+
+    /// <summary>
+    /// Like <see cref="TrySteerBySession"/>, but data messages go by the address and port that they come from, so that one peer's stay
+    /// together and in order.
+    /// </summary>
+    /// <param name="sockets">How many share the port.</param>
+    /// <returns>False when the kernel cannot.</returns>
+    public bool TrySteerByPeer(int sockets)
+    {
+        // Source address (the last 32 bits of IPv6's) and UDP source port, where they lie without options.
+        bool isIPv6 = Family == IpFamily.IPv6;
+        uint address = FilterInstruction.NetworkHeader + (isIPv6 ? 20u : 12u);
+        uint port = FilterInstruction.NetworkHeader + (isIPv6 ? 40u : 20u);
+        ReadOnlySpan<FilterInstruction> program =
+        [
+            new(FilterInstruction.LoadHalf, 0),
+            new(FilterInstruction.JumpIfSet, 0x8000, 6, 0), // T: control
+            new(FilterInstruction.LoadWord, address),
+            new(FilterInstruction.CopyToIndex, 0),
+            new(FilterInstruction.LoadHalf, port),
+            new(FilterInstruction.AddIndex, 0),
+            new(FilterInstruction.Modulo, (uint)sockets),
+            new(FilterInstruction.ReturnA, 0),
+            new(FilterInstruction.Return, 0),
+        ];
+        return TryAttach(program);
+    }
+
+    private bool TryAttach(ReadOnlySpan<FilterInstruction> program)
+    {
         fixed (FilterInstruction* first = program)
         {
             var filter = new FilterProgram { Count = (ushort)program.Length, Instructions = first };

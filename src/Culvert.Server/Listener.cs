@@ -15,9 +15,9 @@ internal sealed class Listener : IDisposable
     /// <param name="address">Local address.</param>
     /// <param name="port">UDP port; 0 lets the system choose.</param>
     /// <param name="isShared">Each forwarding thread has a socket of its own on this address and port.</param>
-    /// <param name="offload">What the kernel may join and cut.</param>
+    /// <param name="forwarding">What the kernel may join and cut.</param>
     /// <exception cref="LinuxException">The address or port cannot be had.</exception>
-    public Listener(IpAddress address, ushort port, bool isShared, OffloadSettings offload)
+    public Listener(IpAddress address, ushort port, bool isShared, ForwardingSettings forwarding)
     {
         Socket = UdpSocket.Open(new UdpSocketOptions
         {
@@ -25,7 +25,7 @@ internal sealed class Listener : IDisposable
             Port = port,
             ReusePort = isShared,
             ReceiveTrafficClass = true,
-            ReceiveCoalesced = offload.JoinReceived,
+            ReceiveCoalesced = forwarding.Offload.JoinReceived && !(isShared && forwarding.Spread == Spread.Sessions),
         });
         IsShared = isShared;
         Outgoing = new SendBatch(Socket, new SendBatchOptions
@@ -33,8 +33,8 @@ internal sealed class Listener : IDisposable
             Capacity = BatchCapacity,
             FrameSize = FrameSize,
             Memory = BatchMemory,
-            Segments = offload.JoinSent,
-            Joins = offload.JoinSent,
+            Segments = forwarding.Offload.JoinSent,
+            Joins = forwarding.Offload.JoinSent,
         });
     }
 

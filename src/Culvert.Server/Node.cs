@@ -189,7 +189,7 @@ public sealed class Node : IAsyncDisposable
         for (int i = 1; i < threads; i++)
         {
             Listener[] listeners = [.. _listeners.Where(l => l.IsShared).Select(l => new Listener(
-                l.Socket.LocalAddress, l.Socket.LocalPort, isShared: true, _configuration.Forwarding.Offload))];
+                l.Socket.LocalAddress, l.Socket.LocalPort, isShared: true, _configuration.Forwarding))];
             _helperListeners.AddRange(listeners);
             shard.Add(new ForwardingThread(
                 listeners,
@@ -205,9 +205,12 @@ public sealed class Node : IAsyncDisposable
         // The shard's sockets were bound first, which makes theirs the control messages.
         foreach (Listener listener in threads > 1 ? _listeners.Where(l => l.IsShared) : [])
         {
-            if (!listener.Socket.TrySteerBySession(threads))
+            bool isSteered = _configuration.Forwarding.Spread == Spread.Sessions
+                ? listener.Socket.TrySteerBySession(threads)
+                : listener.Socket.TrySteerByPeer(threads);
+            if (!isSteered)
             {
-                _log.Information("the kernel cannot spread data by session; it spreads peers over the threads instead");
+                _log.Information("the kernel cannot be told which thread gets what; it spreads peers over the threads");
             }
         }
     }
@@ -239,10 +242,10 @@ public sealed class Node : IAsyncDisposable
             bool isShared = port != 0 && _threads > 1;
             if (isShared)
             {
-                new Listener(address, port, isShared: false, _configuration.Forwarding.Offload).Dispose();
+                new Listener(address, port, isShared: false, _configuration.Forwarding).Dispose();
             }
 
-            _listeners.Add(new Listener(address, port, isShared, _configuration.Forwarding.Offload));
+            _listeners.Add(new Listener(address, port, isShared, _configuration.Forwarding));
         }
         catch (LinuxException e) when (isOptional && e.Error == Errno.EAFNOSUPPORT)
         {
@@ -268,7 +271,7 @@ public sealed class Node : IAsyncDisposable
         {
             Tun = tun.Offloads,
             JoinSent = _listeners.TrueForAll(l => l.Socket.CanSegment),
-            JoinReceived = _listeners.TrueForAll(l => l.Socket.IsCoalescing),
+            JoinReceived = _listeners.TrueForAll(l => l.Socket.IsCoalescing || (l.IsShared && _configuration.Forwarding.Spread == Spread.Sessions)),
         };
         if (!_hasToldOffloads && OffloadNotes.Describe(wanted, granted) is { } missing)
         {

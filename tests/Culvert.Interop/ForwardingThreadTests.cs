@@ -52,18 +52,20 @@ public sealed class ForwardingThreadTests
     }
 
     /// <summary>
-    /// The kernel joins datagrams of a path whatever their sessions, and steers them together by the first: sessions that share a path
-    /// and send at once may have their packets received by one thread and then by another. That must stay rare.
+    /// The kernel joins datagrams of a path whatever their sessions. Spread by peers they stay with one thread; spread by sessions they are
+    /// not joined. A few may change places where the TUN's queues change, on their way back to the sessions.
     /// </summary>
-    [Fact(Timeout = 300_000)]
-    public async Task Sessions_of_one_path_keep_their_order_nearly_always()
+    [Theory(Timeout = 300_000)]
+    [InlineData("peers")]
+    [InlineData("sessions")]
+    public async Task Sessions_of_one_path_keep_their_order(string spread)
     {
         Requirements.Namespaces();
         await Scenario.RunAsync(async scenario =>
         {
             await scenario.UseCableAsync();
             string configuration = await Configurations.LnsAsync(scenario, "chap", users: 8);
-            CulvertServer lns = await CulvertServer.StartAsync(scenario, scenario.MainNamespace, $"{configuration}\nforwarding: {{ threads: 3 }}");
+            CulvertServer lns = await CulvertServer.StartAsync(scenario, scenario.MainNamespace, $"{configuration}\nforwarding: {{ threads: 3, spread: {spread} }}");
             await scenario.CommandAsync(
                 scenario.MainNamespace, "sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.culvert0.send_redirects=0");
             JsonElement report = await BlastAsync(
@@ -73,7 +75,7 @@ public sealed class ForwardingThreadTests
             long late = traffic.GetProperty("late").GetInt64();
             scenario.Note($"{late} of {received} packets came after a later one of their session");
             Assert.InRange(received, 1000, long.MaxValue);
-            Assert.InRange(late, 0, received / 20);
+            Assert.InRange(late, 0, received / 100);
             await lns.StopAsync();
         });
     }

@@ -55,12 +55,12 @@ public sealed class TransferTests
     {
         string lines = await Tshark.ReadWithChecksumsAsync(
             capture.File, $"ip.src == {source} && tcp", "-T", "fields", "-e", "tcp.checksum.status", "-e", "ip.checksum.status",
-            "-e", "tcp.analysis.retransmission", "-e", "tcp.analysis.out_of_order", "-e", "tcp.analysis.lost_segment", "-e", "_ws.malformed");
+            "-e", "tcp.analysis.retransmission", "-e", "tcp.analysis.out_of_order", "-e", "tcp.analysis.lost_segment");
         string[][] packets = [.. lines.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split('\t'))];
         Assert.InRange(packets.Length, 1000, int.MaxValue);
         int Marked(int field) => packets.Count(p => p[field].Length > 0);
         scenario.Note($"from {source}: {packets.Length} packets, {Marked(2)} sent again, {Marked(3)} out of order, {Marked(4)} after a gap");
-        Assert.All(packets, p => Assert.Equal(("1", "1", ""), (p[0], p[1], p[5])));
+        Assert.All(packets, p => Assert.Equal(("1", "1"), (p[0], p[1])));
 
         // A full queue somewhere is TCP's daily bread; a fault in the data path would mark many.
         Assert.InRange(Marked(2) + Marked(3) + Marked(4), 0, Math.Max(10, packets.Length / 50));

@@ -84,7 +84,13 @@ internal struct ExtendedError
 [StructLayout(LayoutKind.Sequential)]
 internal readonly struct FilterInstruction(ushort code, uint operand, byte jumpTrue = 0, byte jumpFalse = 0)
 {
+    /// <summary>Offsets from here on count from the IP header.</summary>
+    internal const uint NetworkHeader = 0xFFF00000;
+
     internal const ushort LoadHalf = 0x28;
+    internal const ushort LoadWord = 0x20;
+    internal const ushort CopyToIndex = 0x07;
+    internal const ushort AddIndex = 0x0C;
     internal const ushort Jump = 0x05;
     internal const ushort JumpIfSet = 0x45;
     internal const ushort Modulo = 0x94;

@@ -33,6 +33,21 @@ public sealed record InterfaceSettings
     public int? Mtu { get; init; }
 }
 
+/// <summary>What decides which thread gets a data message.</summary>
+public enum Spread : byte
+{
+    /// <summary>
+    /// Where it comes from: whatever one peer sends stays in order, also where the kernel joins datagrams of several sessions.
+    /// </summary>
+    Peers,
+
+    /// <summary>
+    /// Its Session ID: one large peer uses all threads. The kernel then joins no datagrams, because it would mix sessions that belong to
+    /// different threads.
+    /// </summary>
+    Sessions,
+}
+
 /// <summary>How packets are moved.</summary>
 public sealed record ForwardingSettings
 {
@@ -43,6 +58,8 @@ public sealed record ForwardingSettings
 
     /// <summary>Threads that forward; null is one for each processor that the node may use.</summary>
     public int? Threads { get; init; }
+
+    public Spread Spread { get; init; }
 
     /// <summary>How long a thread goes on looking for packets before it sleeps; zero, the default, leaves the processor to others.</summary>
     public TimeSpan BusyPoll { get; init; }
