@@ -64,7 +64,7 @@ public sealed class ForwardingPair
                 (await node.AskAsync("sessions")).Any(s => s.GetProperty("state").GetString() == "up"));
         }
 
-        int mtu = (await lns.AskAsync("sessions"))[0].GetProperty("mtu").GetInt32();
+        int mtu = Math.Min(await MtuOfAsync(lns), await MtuOfAsync(lac));
         scenario.Note($"{combination}: session MTU {mtu}");
         return new ForwardingPair(scenario, hosts, lac, lns) { SessionMtu = mtu };
     }
@@ -84,6 +84,8 @@ public sealed class ForwardingPair
         await Lns.StopAsync();
         _scenario.Note("both have ended");
     }
+
+    private static async Task<int> MtuOfAsync(CulvertServer node) => (await node.AskAsync("sessions"))[0].GetProperty("mtu").GetInt32();
 
     private static long Number(JsonElement row, string name) => row.GetProperty(name).GetInt64();
 }
