@@ -3,9 +3,12 @@ using BenchmarkDotNet.Diagnosers;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using Perfolizer.Horology;
 
 // In this process: nothing is built anew, and the packet path is measured as the node runs it.
-Job job = args.Contains("--dry") ? Job.Dry : args.Contains("--long") ? Job.Default : Job.ShortRun;
+Job job = args.Contains("--dry") ? Job.Dry
+    : args.Contains("--long") ? Job.Default
+    : Job.ShortRun.WithIterationTime(TimeInterval.FromMilliseconds(200));
 IConfig config = ManualConfig.Create(DefaultConfig.Instance)
     .AddJob(job.WithToolchain(InProcessEmitToolchain.Instance))
     .AddDiagnoser(new MemoryDiagnoser(new MemoryDiagnoserConfig(displayGenColumns: false)));

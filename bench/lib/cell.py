@@ -52,19 +52,19 @@ def both_ends(contestant, seconds):
             ("down", "server", "s0", lab.mac("lns", "s1"), contestant.pair[1], contestant.sinks[1], "client"))
     for size, sizes in (("64", (64,)), ("imix", load.IMIX)):
         for way, namespace, device, target, source, sink, end in ways:
-            if sink is None:
-                continue
-            if sink == lab.PLAIN_SINK_DOWN:
-                end = "lac"         # plain forwarding is that of the LNS alone
+            if sink is None or contestant.auth and way == "down":
+                continue            # these are measured at the LNS alone
             generator = load.Generator(namespace, device, target, load.packets(source, sink, sizes))
             figures[f"both_{size}_{way}"] = load.flood(generator, lambda: lab.packets_in(end), seconds, contestant.lns)
             generator.close()
     return figures
 
 
-def plain_forwarding(seconds):
+def plain_forwarding(contestant, seconds):
     """Packets through the LNS's kernel alone, given to its two devices."""
     figures = {}
+    if contestant.offloads:
+        lab.own_threads()
     for size, sizes in (("64", (64,)), ("imix", load.IMIX)):
         for way, namespace, device, target, source, sink, end in (
                 ("up", "lac", "a0", lab.mac("lns", "a1"), lab.PLAIN_CLIENT, lab.PLAIN_SINK_UP, "server"),
@@ -111,6 +111,7 @@ class Sessions:
 
 def through_lns(contestant, seconds):
     figures = {}
+    lab.own_threads()
     sessions = Sessions(contestant, 1, 8, 8, 20)
     for size, sizes in (("64", (64,)), ("imix", load.IMIX)):
         for way in ("up", "down"):
@@ -177,6 +178,7 @@ def scale(contestant, settings):
     tunnels, each = settings["tunnels"], settings["sessions"] // settings["tunnels"]
     # Each session says something every ten seconds or so: enough to learn some thousands of them, too little to be a load.
     sessions = Sessions(contestant, tunnels, each, settings["learn"], 0.1)
+    lab.own_threads()
     figures = {"sessions": tunnels * each, "learned": len(sessions.known), "resident_mb": contestant.lns.resident() / 1e6}
     for way in ("up", "down"):
         few, many = [], []
@@ -189,24 +191,30 @@ def scale(contestant, settings):
 
 
 def forwarding(contestant, settings):
+    """A step that fails leaves the others' figures, and its reason."""
     contestant.start()
+    figures = {}
+
+    def step(name, work):
+        try:
+            figures.update(work())
+        except (Trouble, OSError, ValueError) as why:
+            figures[f"{name}_skipped"] = str(why)
+
     if settings["wants_tcp"]:
         server = Program("server", ["iperf3", "-s"], "iperf3")
         lab.until("iperf3 does not listen", 5, lambda: ":5201" in inside("server", ["ss", "-Htln"]), [server])
-    figures = tcp(contestant, settings["tcp"]) if settings["wants_tcp"] else {}
-    if not settings["wants_packets"]:
-        return figures
-    kernel = isinstance(contestant, contestants.Kernel)
-    figures |= plain_forwarding(settings["packets"]) if kernel else both_ends(contestant, settings["packets"])
-    if not kernel:
+        step("tcp", lambda: tcp(contestant, settings["tcp"]))
+    if settings["wants_packets"] and isinstance(contestant, contestants.Kernel):
+        step("lns_packets", lambda: plain_forwarding(contestant, settings["packets"]))
+    elif settings["wants_packets"]:
         Program("server", [sys.executable, os.path.join(os.path.dirname(__file__), "probe.py"), "echo"], "echo")
         lab.until("the echo does not listen", 5, lambda: ":7 " in inside("server", ["ss", "-Huln"]))
-        figures["latency"] = latency(contestant, figures["both_imix_up"]["pps"], settings["probes"])
-    if contestant.auth:
-        try:
-            figures |= through_lns(contestant, settings["packets"])
-        except Trouble as why:
-            figures["lns_packets_skipped"] = str(why)
+        step("both_packets", lambda: both_ends(contestant, settings["packets"]))
+        if "both_imix_up" in figures:
+            step("latency", lambda: {"latency": latency(contestant, figures["both_imix_up"]["pps"], settings["probes"])})
+        if contestant.auth:
+            step("lns_packets", lambda: through_lns(contestant, settings["packets"]))
     return figures
 
 

@@ -13,13 +13,13 @@ import contestants
 import report
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-AS_IT_IS = ("limit", "vxlan", "culvert", "l2tpns", "softether", "wireguard-go")
-SET_UP = {"culvert": 10_000, "l2tpns": 2_000}
+AS_IT_IS = ("limit", "culvert", "l2tpns", "wireguard-go")
+SET_UP = {"culvert": 10_000, "l2tpns": 500}
 
 
 def plan(options, names):
     """One round: (kind, contestant, settings)."""
-    forwarding = {"what": "forwarding", "tcp": options.seconds, "packets": options.packet_seconds, "probes": options.packet_seconds * 2}
+    forwarding = {"what": "forwarding", "tcp": options.seconds, "packets": options.packet_seconds, "probes": options.packet_seconds * 3}
     cells = []
     for name in names:
         if "real" in options.links:
@@ -27,7 +27,7 @@ def plan(options, names):
         if "super" in options.links and options.tcp and name in AS_IT_IS:
             cells.append(("super", name, forwarding | {"links": "super", "wants_tcp": True, "wants_packets": False}))
     if options.sessions:
-        cells += [("set-up", name, {"what": "set-up", "links": "real", "sessions": SET_UP[name] // (5 if options.quick else 1), "tunnels": 1, "patience": 15})
+        cells += [("set-up", name, {"what": "set-up", "links": "real", "sessions": SET_UP[name] // (5 if options.quick else 1), "tunnels": 1, "patience": 10})
                   for name in names if name in SET_UP]
     return cells
 
@@ -69,8 +69,8 @@ def measure(kind, name, settings, patience=120):
 def arguments():
     parser = argparse.ArgumentParser(prog="bench/compare", description="Measures Culvert beside other data planes on this machine.")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (5)")
-    parser.add_argument("--seconds", type=float, default=1, help="each iperf3 run (1)")
-    parser.add_argument("--packet-seconds", type=float, default=0.5, help="each run of small packets (0.5)")
+    parser.add_argument("--seconds", type=int, default=1, help="each iperf3 run (1)")
+    parser.add_argument("--packet-seconds", type=float, default=0.4, help="each run of small packets (0.4)")
     parser.add_argument("--only", default="", help=f"some of {','.join(contestants.ALL)}")
     parser.add_argument("--what", default="tcp,packets,sessions", help="some of tcp,packets,sessions")
     parser.add_argument("--links", default="real,super", help="real: frames of at most 1500 octets; super: as it is")
@@ -98,7 +98,7 @@ def main():
         for at, (number, kind, name, settings) in enumerate(work):
             figures = measure(kind, name, settings)
             results.append({"round": number, "kind": kind, "contestant": name, "figures": figures})
-            why = figures.get("skipped") or figures.get("lns_packets_skipped")
+            why = report.skipped(figures)
             told = f"SKIPPED: {why}" if why else ", ".join(f"{k[4:]} {v:.0f}" for k, v in figures.items() if k.startswith("tcp_")) or "done"
             print(f"[{at + 1}/{len(work)}, {time.monotonic() - begin:.0f} s] round {number + 1}, {kind}, {name}: {told}", file=sys.stderr, flush=True)
     except KeyboardInterrupt:

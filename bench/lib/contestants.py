@@ -29,7 +29,7 @@ class Contestant:
         pass
 
     def ready(self, programs=()):
-        until("nothing goes through", WAIT, lambda: pings("client", SERVER), programs)
+        until("nothing goes through", WAIT, lambda: pings("client", *self.pair), programs)
 
 
 class Kernel(Contestant):
@@ -38,7 +38,7 @@ class Kernel(Contestant):
     sinks = (lab.PLAIN_SINK_UP, lab.PLAIN_SINK_DOWN)
 
     def start(self):
-        if not pings("client", lab.PLAIN_SERVER):
+        if not pings("client", *self.pair):
             raise Trouble("the plain way does not work")
 
 
@@ -49,7 +49,7 @@ class KernelOnAllCores(Kernel):
         super().start()
         mask = f"{(1 << os.cpu_count()) - 1:x}"
         for device in ("a1", "s1"):
-            inside("lns", ["sh", "-c", f"mount -t sysfs none /sys && echo {mask} > /sys/class/net/{device}/queues/rx-0/rps_cpus"])
+            lab.in_sysfs("lns", f"/sys/class/net/{device}/queues/rx-0/rps_cpus", mask)
 
 
 class KernelWithoutOffloads(Kernel):
@@ -131,14 +131,13 @@ class L2tpns(Contestant):
         write("l2tpns/startup-config", f"""set debug 0
 set pid_file "{HOME}/l2tpns.pid"
 set hostname "l2tpns"
-set l2tp_secret ""
 set primary_radius 127.0.0.1
 set primary_radius_port 1812
 set radius_secret "radsec"
 set radius_authtypes "chap"
 set radius_accounting no
 set bind_address {LNS}
-set peer_address 100.64.0.1
+set peer_address 198.18.60.1
 set cli_bind_address 127.0.0.1
 set cluster_interface a1
 set cluster_hb_interval 2
@@ -149,7 +148,7 @@ set allow_duplicate_users yes
         run(f"mkdir -p /etc/l2tpns && mount --bind {HOME}/l2tpns /etc/l2tpns")
         until("FreeRADIUS does not start", WAIT, lambda: ":1812" in inside("lns", ["ss", "-Huln"]), [self.radius])
         self.lns = Program("lns", ["l2tpns"], "lns")
-        until("l2tpns does not start", WAIT, lambda: "tun" in inside("lns", ["ip", "-br", "route"]), [self.lns])
+        until("l2tpns does not start", WAIT, lambda: "100.64." in run("ip -n lns route"), [self.lns])
 
     def start(self):
         self.start_lns()
@@ -226,6 +225,9 @@ Hub DEFAULT
 UserCreate alice /GROUP:none /REALNAME:none /NOTE:none
 UserPasswordSet alice /PASSWORD:wonder
 DhcpSet /START:198.18.30.10 /END:198.18.30.200 /MASK:255.255.255.0 /EXPIRE:7200 /GW:198.18.30.1 /DNS:198.18.30.1 /DNS2:none /DOMAIN:none /LOG:no
+SecureNatHostSet /MAC:none /IP:198.18.30.2 /MASK:255.255.255.0
+SecureNatEnable
+NatDisable
 DhcpEnable
 LogDisable packet
 LogDisable security

@@ -169,12 +169,26 @@ def ethtool(namespace, device, features):
         inside(namespace, ["ethtool", "-K", device, feature, value], check=False)
 
 
+def own_threads():
+    """
+    The LNS's devices are polled by kernel threads of their own, as a card's interrupt would be handled on another processor. Without it
+    veth hands every packet on, alone, inside the call that sent it: the generator's call would do the forwarding.
+    """
+    for device in ("a1", "s1"):
+        ethtool("lns", device, "gro on")
+        in_sysfs("lns", f"/sys/class/net/{device}/threaded", "1")
+
+
+def in_sysfs(namespace, file, value):
+    inside(namespace, ["sh", "-c", f"mount -t sysfs none /sys && echo {value} > {file} && umount /sys"])
+
+
 def mac(namespace, device):
     return bytes.fromhex(json.loads(run(f"ip -n {namespace} -j link show {device}"))[0]["address"].replace(":", ""))
 
 
-def pings(namespace, address):
-    return subprocess.run(["nsenter", f"--net=/run/netns/{namespace}", "busybox", "ping", "-c1", "-W1", address],
+def pings(namespace, source, address):
+    return subprocess.run(["nsenter", f"--net=/run/netns/{namespace}", "busybox", "ping", "-c1", "-W1", "-I", source, address],
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=5).returncode == 0
 
 

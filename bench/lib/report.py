@@ -70,6 +70,12 @@ def summarise(results):
     return summary
 
 
+def skipped(figures):
+    """What could not be measured and why; empty when all could."""
+    return "; ".join(str(why) if key == "skipped" else f"{key[:-8].replace('_', ' ')}: {why}"
+                     for key, why in figures.items() if key.endswith("skipped"))
+
+
 def number(value, digits, factor=1):
     return f"{value * factor:,.{digits}f}"
 
@@ -78,7 +84,7 @@ def table(summary, results, order):
     """Markdown. Who was skipped stands in the table with the reason below it."""
     lines, reasons = [], {}
     for result in results:
-        why = result["figures"].get("skipped") or result["figures"].get("lns_packets_skipped")
+        why = skipped(result["figures"])
         if why:
             reasons.setdefault((result["kind"], result["contestant"]), why)
     for title, kind, rows in SECTIONS:

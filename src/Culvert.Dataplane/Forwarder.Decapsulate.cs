@@ -205,15 +205,15 @@ public sealed partial class Forwarder
 
     private static Verdict Report(
         VerdictKind kind, in L2tpDataHeader header, SessionPolicies policies, bool moved, int offset, int length) => new()
-    {
-        Kind = kind,
-        Session = new SessionKey(header.Key),
-        PathChanged = moved,
-        SequencingChanged = (policies & SessionPolicies.FollowSequencing) != 0
+        {
+            Kind = kind,
+            Session = new SessionKey(header.Key),
+            PathChanged = moved,
+            SequencingChanged = (policies & SessionPolicies.FollowSequencing) != 0
             && header.HasSequence != ((policies & SessionPolicies.OrderSequenced) != 0),
-        HasSequence = header.HasSequence,
-        Ns = header.Ns,
-        Offset = offset,
-        Length = length,
-    };
+            HasSequence = header.HasSequence,
+            Ns = header.Ns,
+            Offset = offset,
+            Length = length,
+        };
 }

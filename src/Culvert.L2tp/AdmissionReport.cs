@@ -16,7 +16,7 @@ public readonly record struct AdmissionReport(L2tpCounter Reason, long Count, Pe
             L2tpCounter.HalfOpenPerPeerLimit => "SCCRQs dropped: too many half-open tunnels with one address",
             L2tpCounter.CallRateExceeded => "calls refused for now (CDN 4): too many per second, in one tunnel or in all",
             L2tpCounter.CallsDeferred => "calls refused for now (CDN 4): too many authentications are under way",
-            L2tpCounter.HalfOpenSessionLimit => "calls refused for now (CDN 4): too many are being set up",
+            L2tpCounter.HalfOpenSessionLimit => "calls not taken or placed: too many are being set up",
             _ => Reason.ToString(),
         };
         return $"{Count} {what}; the last from {Last}";

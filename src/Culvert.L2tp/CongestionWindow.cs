@@ -11,6 +11,8 @@ internal struct CongestionWindow(int limit)
     private int _limit = limit;
     private int _threshold = limit;
     private int _acknowledgements;
+    private int _sizeBefore;
+    private int _thresholdBefore;
 
     /// <summary>CWND: messages that may be under way, never more than the peer's receive window.</summary>
     public int Size { get; private set; } = 1;
@@ -48,9 +50,17 @@ internal struct CongestionWindow(int limit)
     /// <summary>A message is missing while later ones arrive (RFC 5681 section 3.2): half as many from now on.</summary>
     public void NoteLoss()
     {
+        (_sizeBefore, _thresholdBefore) = (Size, _threshold);
         _threshold = Math.Max(Size / 2, LeastThreshold);
         _acknowledgements = 0;
         Size = Math.Min(_threshold, _limit);
+    }
+
+    /// <summary>There was no loss: as it was before.</summary>
+    public void Undo()
+    {
+        Size = Math.Min(Math.Max(Size, _sizeBefore), _limit);
+        _threshold = Math.Max(_threshold, _thresholdBefore);
     }
 
     /// <summary>

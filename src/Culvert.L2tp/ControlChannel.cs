@@ -39,6 +39,10 @@ public sealed class ControlChannel
     private bool _everReceived;
     private Timestamp _firstSent;
     private Timestamp _retransmitAt = Timestamp.Never;
+    private Timestamp _resendAt = Timestamp.Never;
+    private Timestamp _resentAt;
+    private ushort _resentNs;
+    private bool _hasResent;
     private Timestamp _helloAt;
     private Timestamp _probeAt = Timestamp.Never;
 
@@ -115,7 +119,8 @@ public sealed class ControlChannel
     public ChannelFailure? Failure { get; private set; }
 
     public Timestamp NextDeadline => Failure is not null ? Timestamp.Never
-        : Timestamp.Min(_retransmitAt, HelloPossible ? Timestamp.Min(_helloAt, _probeAt) : Timestamp.Never);
+        : Timestamp.Min(
+            Timestamp.Min(_retransmitAt, _resendAt), HelloPossible ? Timestamp.Min(_helloAt, _probeAt) : Timestamp.Never);
 
     /// <summary>True when <see cref="TryTransmit"/> has something.</summary>
     public bool WantsToTransmit => CanSendMessage || _acknowledgementOwed || _duplicatesOwed > 0 || _resendsOldest;
@@ -222,6 +227,11 @@ public sealed class ControlChannel
             return HandleTimeout(now);
         }
 
+        if (Failure is null && _resendAt <= now)
+        {
+            ResendOldest(now);
+        }
+
         if (HelloPossible && Timestamp.Min(_helloAt, _probeAt) <= now)
         {
             _probeAt = Timestamp.Never;
@@ -240,7 +250,7 @@ public sealed class ControlChannel
     {
         if (_resendsOldest)
         {
-            length = SendOldestAgain(buffer);
+            length = SendOldestAgain(buffer, now);
             return true;
         }
 
@@ -270,7 +280,7 @@ public sealed class ControlChannel
         _next = 0;
         _everSent = 0;
         _retransmitAt = Timestamp.Never;
-        _resendsOldest = false;
+        ForgetResend();
         _recovery.Reset();
         _timer.Cancel();
     }
@@ -297,9 +307,10 @@ public sealed class ControlChannel
         return length;
     }
 
-    private int SendOldestAgain(Span<byte> buffer)
+    private int SendOldestAgain(Span<byte> buffer, Timestamp now)
     {
         _resendsOldest = false;
+        (_hasResent, _resentNs, _resentAt) = (true, _oldestNs, now);
         FastRetransmitted++;
         return Write(buffer, 0, isRepetition: true);
     }
@@ -330,17 +341,15 @@ public sealed class ControlChannel
         {
             RemoveAcknowledged(nr, count, now);
         }
-        else if (count == 0 && isZeroLengthBody && _recovery.NoteDuplicate(_next, (ushort)(_oldestNs + _everSent)))
+        else if (count == 0 && isZeroLengthBody && _recovery.NoteDuplicate(_next))
         {
-            _congestion.NoteLoss();
-            _timer.Cancel();
-            _resendsOldest = true;
-            RestartRetransmitTimer(now);
+            ResendOldestSoon(now);
         }
     }
 
     private void RemoveAcknowledged(ushort nr, int count, Timestamp now)
     {
+        UndoNeedlessResend(nr, now);
         bool wasRecovering = _recovery.IsRecovering;
         _queue.RemoveFirst(count);
         _oldestNs = nr;
@@ -349,7 +358,8 @@ public sealed class ControlChannel
         _retransmits = 0;
         _firstSent = now;
         _timer.NoteAcknowledged(nr, now);
-        _resendsOldest = _recovery.NoteAcknowledged(nr, count, out bool restartsTimer) && _next > 0;
+        ForgetResend();
+        bool isAnotherMissing = _recovery.NoteAcknowledged(nr, count, out bool restartsTimer);
         if (!wasRecovering)
         {
             _congestion.NoteAcknowledgement();
@@ -362,6 +372,56 @@ public sealed class ControlChannel
         else if (restartsTimer)
         {
             RestartRetransmitTimer(now);
+        }
+
+        if (isAnotherMissing && _next > 0)
+        {
+            ResendOldestSoon(now);
+        }
+    }
+
+    private void ResendOldestSoon(Timestamp now)
+    {
+        TimeSpan patience = _recovery.PatienceOf(_timer.RoundTrip);
+        if (patience > TimeSpan.Zero)
+        {
+            _resendAt = now + patience;
+        }
+        else
+        {
+            ResendOldest(now);
+        }
+    }
+
+    private void ResendOldest(Timestamp now)
+    {
+        _resendAt = Timestamp.Never;
+        _resendsOldest = true;
+        _timer.Cancel();
+        if (!_recovery.IsRecovering)
+        {
+            _recovery.Begin((ushort)(_oldestNs + _everSent));
+            _congestion.NoteLoss();
+            RestartRetransmitTimer(now);
+        }
+    }
+
+    private void ForgetResend() => (_resendAt, _resendsOldest) = (Timestamp.Never, false);
+
+    // An acknowledgement that comes well within a round trip of the repetition is of the first copy (after RFC 3522): the message was late
+    // and not lost, so nothing was amiss with the path.
+    private void UndoNeedlessResend(ushort nr, Timestamp now)
+    {
+        if (!_hasResent || (short)(nr - _resentNs) <= 0)
+        {
+            return;
+        }
+
+        _hasResent = false;
+        if (_recovery.IsRecovering && now - _resentAt < _timer.RoundTrip / 2)
+        {
+            _recovery.NoteNeedless();
+            _congestion.Undo();
         }
     }
 
@@ -377,7 +437,7 @@ public sealed class ControlChannel
             ushort? lastNs = _everReceived ? (ushort)(Nr - 1) : null;
             Failure = new(_retransmits + 1, _firstSent, LastControl, LastData, lastNs, now);
             _retransmitAt = Timestamp.Never;
-            _resendsOldest = false;
+            ForgetResend();
             return ChannelAlarm.Exhausted;
         }
 
@@ -388,7 +448,8 @@ public sealed class ControlChannel
         _timer.BackOff();
         _retransmits++;
         _next = 0;
-        _resendsOldest = false;
+        _hasResent = false;
+        ForgetResend();
         _retransmitAt = Timestamp.Never;
         return ChannelAlarm.None;
     }

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.Numerics;
 using Culvert.Core;
 
 namespace Culvert.L2tp;
@@ -40,7 +42,7 @@ public sealed record ControlGateLimits
 /// Peers share 256 places by a digest (stochastic fair queueing), so no number of forged addresses makes the table grow. As long as
 /// nobody sends more than a share, nothing is copied and nothing waits.
 /// </remarks>
-public sealed class ControlGate(ControlGateLimits limits, IRandomSource random)
+public sealed class ControlGate
 {
     /// <summary>Longest message that may wait, octets; real ones are far shorter.</summary>
     public const int MessageLimit = 2048;
@@ -48,9 +50,21 @@ public sealed class ControlGate(ControlGateLimits limits, IRandomSource random)
     /// <summary>Messages of established tunnels for each one of others, while both wait.</summary>
     private const int Preference = 8;
 
-    private readonly FairQueue _established = new(limits.Established, limits.EstablishedEach, limits.EstablishedWaiting, random.NextUInt32());
-    private readonly FairQueue _others = new(limits.Others, limits.OthersEach, limits.OthersWaiting, random.NextUInt32());
+    private const ulong Odd = 0x9E37_79B9_7F4A_7C15;
+
+    private readonly FairQueue _established;
+    private readonly FairQueue _others;
+    private readonly ulong _key;
     private int _preferred;
+
+    /// <param name="limits">The shares.</param>
+    /// <param name="random">For the digest: nobody shall choose whose place it shares.</param>
+    public ControlGate(ControlGateLimits limits, IRandomSource random)
+    {
+        _established = new(limits.Established, limits.EstablishedEach, limits.EstablishedWaiting);
+        _others = new(limits.Others, limits.OthersEach, limits.OthersWaiting);
+        _key = ((ulong)random.NextUInt32() << 32) | random.NextUInt32();
+    }
 
     /// <summary>Messages that wait now.</summary>
     public int Waiting => _established.Waiting + _others.Waiting;
@@ -78,8 +92,25 @@ public sealed class ControlGate(ControlGateLimits limits, IRandomSource random)
     public bool TryAdmit(in UdpPath path, ReadOnlySpan<byte> datagram, bool isEstablished)
     {
         // Of peers that have proved nothing the port counts for nothing: it is free to choose.
-        int name = isEstablished ? path.Peer.GetHashCode() : path.Peer.Address.GetHashCode();
-        return (isEstablished ? _established : _others).TryAdmit(name, path, datagram);
+        uint port = isEstablished ? path.Peer.Port : 0u;
+        uint digest = Digest(path.Peer.Address, ((ulong)path.Peer.Mark << 32) | port);
+        return (isEstablished ? _established : _others).TryAdmit(digest, path, datagram);
+    }
+
+    private uint Digest(in IpAddress address, ulong more)
+    {
+        Span<byte> octets = stackalloc byte[16];
+        octets.Clear();
+        address.WriteTo(octets);
+        ulong mixed = Mix(_key ^ BinaryPrimitives.ReadUInt64LittleEndian(octets));
+        mixed = Mix(mixed ^ BinaryPrimitives.ReadUInt64LittleEndian(octets[8..]));
+        return (uint)(Mix(mixed ^ more ^ _key) >> 32);
+    }
+
+    private static ulong Mix(ulong value)
+    {
+        value = (value ^ (value >> 32)) * Odd;
+        return BitOperations.RotateLeft(value ^ (value >> 29), 17) * Odd;
     }
 
     /// <summary>The next message that waited, while there is room in this turn. Valid until the next call.</summary>

@@ -31,7 +31,7 @@ public sealed partial class L2tpEndpoint
         }
         else if (_directory.TryFind(header.TunnelId, out Tunnel? tunnel))
         {
-            if (message.Length < datagram.Length)
+            if (message.Length < datagram.Length && path.Peer == tunnel.Path.Peer)
             {
                 tunnel.Notice(L2tpNotice.TrailingOctets);
             }

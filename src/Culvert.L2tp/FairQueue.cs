@@ -6,7 +6,7 @@ namespace Culvert.L2tp;
 /// Bounded queues of messages, one for each of 256 places among which peers are spread, served round robin; see
 /// <see cref="ControlGate"/>. Round robin by messages is deficit round robin with a quantum of one.
 /// </summary>
-internal sealed class FairQueue(int perTurn, int eachPerTurn, int capacity, uint key)
+internal sealed class FairQueue(int perTurn, int eachPerTurn, int capacity)
 {
     private const int Places = 256;
     private const int None = -1;
@@ -35,9 +35,9 @@ internal sealed class FairQueue(int perTurn, int eachPerTurn, int capacity, uint
     }
 
     /// <summary>True when the message is to be handled now; else it is kept or dropped.</summary>
-    public bool TryAdmit(int name, in UdpPath path, ReadOnlySpan<byte> datagram)
+    public bool TryAdmit(uint digest, in UdpPath path, ReadOnlySpan<byte> datagram)
     {
-        int at = PlaceOf(name);
+        int at = (int)(digest % Places);
         ref Place place = ref _places[at];
         if (place.Turn != _turn)
         {
@@ -172,14 +172,6 @@ internal sealed class FairQueue(int perTurn, int eachPerTurn, int capacity, uint
             _slots[i].Next = _firstFree;
             _firstFree = i;
         }
-    }
-
-    // The key keeps a peer from choosing whose place it shares.
-    private int PlaceOf(int name)
-    {
-        uint mixed = ((uint)name ^ key) * 0x9E37_79B1;
-        mixed = (mixed ^ (mixed >> 15)) * 0x85EB_CA77;
-        return (int)((mixed ^ (mixed >> 13)) % Places);
     }
 
     private static Place[] MakePlaces()

@@ -16,10 +16,16 @@ internal struct LossRecovery
     /// </summary>
     private const int ThresholdOfFew = 2;
 
+    /// <summary>Quarters of a round trip that a message may be late on a path that reorders, at first and at most (after RFC 8985).</summary>
+    private const int LeastPatience = 1;
+    private const int MostPatience = 4;
+
     // Ns after the last message that was sent when the loss was noticed.
     private ushort _recover;
     private bool _isAfterTimeout;
+    private bool _isSuspected;
     private bool _hadPartial;
+    private int _patience;
 
     /// <summary>
     /// Messages behind the missing one that have left the network, each of which makes room for another (limited transmit, RFC 3042).
@@ -28,8 +34,8 @@ internal struct LossRecovery
 
     public bool IsRecovering { get; private set; }
 
-    /// <summary>A ZLB acknowledged nothing new. True when the oldest message is to be sent again now.</summary>
-    public bool NoteDuplicate(int inFlight, ushort nextNs)
+    /// <summary>A ZLB acknowledged nothing new. True when by now the oldest message seems to be missing.</summary>
+    public bool NoteDuplicate(int inFlight)
     {
         // RFC 6582 section 3.2 step 1: after a timeout, what comes are mostly answers to repetitions.
         if (inFlight < 2 || _isAfterTimeout)
@@ -39,26 +45,39 @@ internal struct LossRecovery
 
         // No more can have left than lie behind the missing one, whatever the peer says.
         Duplicates = Math.Min(Duplicates + 1, inFlight - 1);
-        if (IsRecovering || Duplicates < (inFlight <= Threshold ? ThresholdOfFew : Threshold))
-        {
-            return false;
-        }
-
-        (IsRecovering, _hadPartial, _recover) = (true, false, nextNs);
-        return true;
+        bool isNew = !IsRecovering && !_isSuspected && Duplicates >= (inFlight <= Threshold ? ThresholdOfFew : Threshold);
+        _isSuspected |= isNew;
+        return isNew;
     }
 
     /// <summary>
+    /// How long to wait for a message that seems to be missing: not at all, until the path has been seen to reorder.
+    /// </summary>
+    public readonly TimeSpan PatienceOf(TimeSpan roundTrip) => _patience * roundTrip / MostPatience;
+
+    /// <summary>The oldest message is missing: recovery lasts until everything before <paramref name="nextNs"/> is acknowledged.</summary>
+    public void Begin(ushort nextNs) => (IsRecovering, _isSuspected, _hadPartial, _recover) = (true, false, false, nextNs);
+
+    /// <summary>
     /// <paramref name="count"/> messages before <paramref name="oldestNs"/> are newly acknowledged. True when that shows another one
-    /// missing, to be sent again now; <paramref name="restartsTimer"/> is false for every such one after the first (the impatient variant of
-    /// RFC 6582 section 4), so that a peer that throws early messages away is soon served by the timer.
+    /// missing; <paramref name="restartsTimer"/> is false for every such one after the first (the impatient variant of RFC 6582 section 4),
+    /// so that a peer that throws early messages away is soon served by the timer.
     /// </summary>
     public bool NoteAcknowledged(ushort oldestNs, int count, out bool restartsTimer)
     {
         int beyond = (short)(oldestNs - _recover);
         restartsTimer = true;
         _isAfterTimeout &= beyond <= 0;
-        if (!IsRecovering || beyond >= 0)
+        _isSuspected = false;
+        if (!IsRecovering)
+        {
+            // What seemed to be missing came by itself: it was only late.
+            _patience = Duplicates > 0 ? Math.Max(_patience, LeastPatience) : _patience;
+            Duplicates = 0;
+            return false;
+        }
+
+        if (beyond >= 0)
         {
             IsRecovering = false;
             Duplicates = 0;
@@ -72,8 +91,13 @@ internal struct LossRecovery
         return true;
     }
 
+    /// <summary>The message that was sent again had only been late.</summary>
+    public void NoteNeedless() =>
+        (IsRecovering, Duplicates, _patience) = (false, 0, Math.Clamp(2 * _patience, LeastPatience, MostPatience));
+
     /// <summary>The timer went off: everything before <paramref name="nextNs"/> counts as lost.</summary>
-    public void NoteTimeout(ushort nextNs) => (IsRecovering, Duplicates, _isAfterTimeout, _recover) = (false, 0, true, nextNs);
+    public void NoteTimeout(ushort nextNs) =>
+        (IsRecovering, _isSuspected, Duplicates, _isAfterTimeout, _recover) = (false, false, 0, true, nextNs);
 
     /// <summary>Nothing is under way any more.</summary>
     public void Reset() => this = default;

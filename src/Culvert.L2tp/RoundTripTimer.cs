@@ -23,6 +23,9 @@ internal struct RoundTripTimer(ControlChannelSettings settings)
 
     public bool HasMeasured { get; private set; }
 
+    /// <summary>The smoothed round trip; zero before the first measurement.</summary>
+    public readonly TimeSpan RoundTrip => _smoothed;
+
     /// <summary>From a transmission until its repetition.</summary>
     public readonly TimeSpan Interval
     {

@@ -210,7 +210,7 @@ public sealed partial class Tunnel
     public IEnumerable<L2tpNotice> NoticesGiven =>
         Enum.GetValues<L2tpNotice>().Where(n => n != L2tpNotice.None && (_noticesGiven & (1u << (int)n)) != 0);
 
-    /// <summary>Counts what the peer did, and tells it the first time.</summary>
+    /// <summary>Counts what the peer did, and tells it the first time. Of a tunnel that has ended nothing more is told.</summary>
     internal void Notice(L2tpNotice notice)
     {
         _endpoint.Counters.Add(notice);

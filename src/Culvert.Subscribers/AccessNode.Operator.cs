@@ -190,7 +190,8 @@ public sealed partial class AccessNode
             id,
             $"{(ended.LocalSessionId == 0 ? "tunnel" : "session")} {id} with {name} at {ended.Peer}",
             $"{(now - ended.EndedAt).TotalSeconds:0.0} s ago, {lived}: {ended.Why}",
-            [.. ended.History.Lines(now)]) { EndedCall = ended.Call, Cause = ended.Why };
+            [.. ended.History.Lines(now)])
+        { EndedCall = ended.Call, Cause = ended.Why };
     }
 
     private void Close(Subscriber subscriber, string reason, Timestamp now)

@@ -177,7 +177,9 @@ public abstract class SimulatedEnd(string name, PeerEndpoint at)
     {
         if (!_windows.TryGetValue(tunnel, out WindowWatch? watch))
         {
-            watch = new WindowWatch();
+            // Not from 0 on: the SCCRP of a start that was answered from a record is acknowledged before there is a tunnel.
+            ushort oldest = (ushort)(tunnel.NextNs - tunnel.MessagesQueued);
+            watch = new WindowWatch { Acknowledged = oldest, Next = oldest };
             _windows.Add(tunnel, watch);
         }
 

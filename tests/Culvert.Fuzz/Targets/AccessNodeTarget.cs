@@ -85,7 +85,9 @@ internal sealed class AccessNodeTarget : FuzzTarget
             {
                 var lac = new LacEnd("peer", PeerAt, LocalAt, 99, new TunnelSettings
                 {
-                    HostName = "peer", Secret = _hasSecret ? new Secret(Transcripts.Secret).Octets : null, HideAvps = (second & 0x80) != 0 && _hasSecret,
+                    HostName = "peer",
+                    Secret = _hasSecret ? new Secret(Transcripts.Secret).Octets : null,
+                    HideAvps = (second & 0x80) != 0 && _hasSecret,
                 });
                 lac.PlaceCall("alice", Transcripts.Password);
                 lac.PlaceCall((second & 0x20) != 0 ? "alice" : "bob", Transcripts.Password);
@@ -134,7 +136,11 @@ internal sealed class AccessNodeTarget : FuzzTarget
 
         private DialSettings DialOf(string user) => new()
         {
-            Name = "office", Lns = [$"{PeerAt.Address}"], User = user, Password = Transcripts.Password, Secret = _hasSecret ? new Secret(Transcripts.Secret) : null,
+            Name = "office",
+            Lns = [$"{PeerAt.Address}"],
+            User = user,
+            Password = Transcripts.Password,
+            Secret = _hasSecret ? new Secret(Transcripts.Secret) : null,
         };
 
         private void Operate(ref Decisions decisions)

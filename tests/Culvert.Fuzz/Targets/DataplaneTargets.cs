@@ -24,7 +24,11 @@ internal sealed class PlaneBench
         {
             var session = new SessionForwarding
             {
-                LocalTunnelId = 7, LocalSessionId = id, PeerTunnelId = 9, PeerSessionId = id, Path = Path,
+                LocalTunnelId = 7,
+                LocalSessionId = id,
+                PeerTunnelId = 9,
+                PeerSessionId = id,
+                Path = Path,
                 State = id == 1 ? SessionState.Pending : SessionState.Forwarding,
                 Framing = (TransmitFraming)(id * 3 & 0x0F),
                 Policies = (SessionPolicies)(id & 7),
@@ -42,7 +46,10 @@ internal sealed class PlaneBench
         Must(Sessions.TryReserve(7, out _), "no ID is free");
         Forwarder = new Forwarder(Sessions, routes, new ForwarderOptions
         {
-            IcmpSourceIPv4 = Gateway, IcmpSourceIPv6 = IpAddress.Parse("2001:db8::1"), IcmpPerSecond = 1_000_000_000, IcmpBurst = 1_000_000,
+            IcmpSourceIPv4 = Gateway,
+            IcmpSourceIPv6 = IpAddress.Parse("2001:db8::1"),
+            IcmpPerSecond = 1_000_000_000,
+            IcmpBurst = 1_000_000,
         });
     }
 

@@ -18,8 +18,15 @@ internal sealed class EndpointRun
 
     private static readonly EndpointLimits Limits = new()
     {
-        MaxTunnels = 12, MaxHalfOpenTunnels = 6, MaxHalfOpenTunnelsPerPeer = 4, MaxSessions = 16, MaxHalfOpenSessions = 8,
-        EndedTunnelsKept = 4, EndedSessionsKept = 4, RatedPeers = 16, MaxPendingReplies = 8,
+        MaxTunnels = 12,
+        MaxHalfOpenTunnels = 6,
+        MaxHalfOpenTunnelsPerPeer = 4,
+        MaxSessions = 16,
+        MaxHalfOpenSessions = 8,
+        EndedTunnelsKept = 4,
+        EndedSessionsKept = 4,
+        RatedPeers = 16,
+        MaxPendingReplies = 8,
     };
 
     private static readonly UdpPath PathToPeer = new(IpAddress.Parse("192.0.2.1"), new(IpAddress.Parse("198.51.100.1"), 1701));

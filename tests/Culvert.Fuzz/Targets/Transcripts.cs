@@ -33,7 +33,11 @@ internal static class Transcripts
         ProxyLcp = new ProxyLcp(Hex.Parse("0506ded0d615"), Hex.Parse("0104057803 05c22305 0506aabbccdd"), Hex.Parse("0104057805060102 0304")),
         ProxyAuthentication = new ProxyAuthentication
         {
-            Type = ProxyAuthenType.Chap, Name = "alice"u8.ToArray(), Challenge = new byte[16], Id = 9, Response = new byte[16],
+            Type = ProxyAuthenType.Chap,
+            Name = "alice"u8.ToArray(),
+            Challenge = new byte[16],
+            Id = 9,
+            Response = new byte[16],
         },
     };
 
@@ -56,7 +60,9 @@ internal static class Transcripts
 
     public static PppLinkSettings ServerSettings(AuthenticationMethod method) => new()
     {
-        AuthenticatePeer = [method], RequestAcfc = true, RequestPfc = true,
+        AuthenticatePeer = [method],
+        RequestAcfc = true,
+        RequestPfc = true,
         Authentication = new AuthenticationSettings { RechallengeInterval = TimeSpan.FromSeconds(40) },
     };
 
@@ -79,8 +85,15 @@ internal static class Transcripts
             byte[]? secret = variant % 3 == 0 ? null : Encoding.ASCII.GetBytes(Secret);
             var settings = new TunnelSettings
             {
-                HostName = "lac", Secret = secret, HideAvps = variant % 3 == 2, AcceptOutgoingCalls = true, SendTieBreaker = variant > 2,
-                EcnCapable = true, ModemOnHoldCapable = true, ControlPhb = variant > 2 ? (ushort)0xB800 : null, SessionPhb = 0x2E00,
+                HostName = "lac",
+                Secret = secret,
+                HideAvps = variant % 3 == 2,
+                AcceptOutgoingCalls = true,
+                SendTieBreaker = variant > 2,
+                EcnCapable = true,
+                ModemOnHoldCapable = true,
+                ControlPhb = variant > 2 ? (ushort)0xB800 : null,
+                SessionPhb = 0x2E00,
                 Channel = ControlChannelSettings.Default with { HelloInterval = TimeSpan.FromSeconds(5) },
             };
             RecordControl(messages, new EndpointSide(settings, EndpointLimits.Default, 5), new EndpointSide(settings with { HostName = "lns" }, EndpointLimits.Default, 6));

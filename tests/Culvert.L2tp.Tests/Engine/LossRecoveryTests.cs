@@ -44,8 +44,11 @@ public sealed class LossRecoveryTests
     {
         int first = OpenWindow(8);
         Assert.Equal([first], Duplicates(first, 3));
+        _clock.AdvanceMilliseconds(10);
         Assert.Equal([first + 3], Acknowledge(first + 3)); // 3 is missing too
+        _clock.AdvanceMilliseconds(10);
         Assert.Equal([first + 5], Acknowledge(first + 5));
+        _clock.AdvanceMilliseconds(10);
         Assert.Empty(Acknowledge(first + 8));
         Assert.Equal(0, _channel.Unacknowledged);
         Assert.Equal(4, _channel.CongestionWindow);
@@ -61,6 +64,36 @@ public sealed class LossRecoveryTests
         Assert.Equal(ChannelVerdict.Acknowledgement, Give(Zlb(first + 8))); // and there it is
         Assert.Empty(Sent());
         Assert.False(_channel.WantsToTransmit);
+    }
+
+    [Fact]
+    public void Path_that_reorders_is_given_time_before_anything_is_sent_again()
+    {
+        int first = OpenWindow(8);
+        Duplicates(first, 2);
+        Acknowledge(first + 8); // it came by itself
+        first = Fill(8, first + 8);
+        Assert.Empty(Duplicates(first, 3));
+        Assert.Equal(_clock.Now + TimeSpan.FromMilliseconds(2.5), _channel.NextDeadline); // a quarter of the round trip
+        Acknowledge(first + 8);
+        Assert.Equal(0, _channel.FastRetransmitted);
+
+        first = Fill(8, first + 8);
+        Duplicates(first, 3);
+        _clock.JumpTo(_channel.NextDeadline);
+        _channel.Advance(_clock.Now);
+        Assert.Equal([first], Sent()); // and if it does not come
+    }
+
+    [Fact]
+    public void Message_sent_again_needlessly_leaves_the_window_as_it_was()
+    {
+        int first = OpenWindow(8);
+        Assert.Equal([first], Duplicates(first, 3));
+        Assert.Equal(4, _channel.CongestionWindow);
+        _clock.AdvanceMilliseconds(1);
+        Acknowledge(first + 8); // sooner than the repetition can have been answered
+        Assert.InRange(_channel.CongestionWindow, 8, 9);
     }
 
     [Fact]
@@ -220,13 +253,18 @@ public sealed class LossRecoveryTests
             RoundTrip(10);
         }
 
+        return Fill(size, ns, more);
+    }
+
+    private int Fill(int size, int first, int more = 0)
+    {
         for (int i = 0; i < size + more; i++)
         {
             _channel.TrySend(Message());
         }
 
-        Assert.Equal(size, Sent().Count);
-        return ns;
+        Assert.InRange(Sent().Count, size, size + more);
+        return first;
     }
 
     private void RoundTrip(double milliseconds)
