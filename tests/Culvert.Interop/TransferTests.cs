@@ -62,7 +62,8 @@ public sealed class TransferTests
         scenario.Note($"from {source}: {packets.Length} packets, {Marked(2)} sent again, {Marked(3)} out of order, {Marked(4)} after a gap");
         Assert.All(packets, p => Assert.Equal(("1", "1"), (p[0], p[1])));
 
-        // A full queue somewhere is TCP's daily bread; a fault in the data path would mark many.
-        Assert.InRange(Marked(2) + Marked(3) + Marked(4), 0, Math.Max(10, packets.Length / 50));
+        // A full queue somewhere is TCP's daily bread, and one loss has a whole run of segments sent again; a fault in the data path
+        // would mark most.
+        Assert.InRange(Marked(2) + Marked(3) + Marked(4), 0, Math.Max(100, packets.Length / 20));
     }
 }
