@@ -105,7 +105,7 @@ internal sealed class RowWriter(Node node, AccessNode access)
         LineErrors = session.CallErrors is null ? null : LineText.Errors(session.CallErrors),
         Accm = session.Accm is null ? null : LineText.Accm(session.Accm),
         Modem = session.Tunnel.Settings.ModemOnHoldCapable ? LineText.ModemStatus(session.ModemStatus) : null,
-        Sequenced = session.SequencesData,
+        Sequenced = session.SequencesData || AccessNode.PeerSequences(session),
         Phb = LineFacts.Phb(session.Phb),
         Uptime = SecondsSince(since),
     };

@@ -43,6 +43,9 @@ public sealed partial class AccessNode
         }
     }
 
+    /// <summary>The peer's data of this session carry sequence numbers, agreed on or not.</summary>
+    public static bool PeerSequences(Session session) => session.Owner is ISequencedSession { PeerSequences: true };
+
     // Four octets more or less in front of every packet.
     private void UpdateMtu(Subscriber subscriber)
     {

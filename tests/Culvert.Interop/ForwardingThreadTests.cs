@@ -52,20 +52,19 @@ public sealed class ForwardingThreadTests
     }
 
     /// <summary>
-    /// The kernel joins datagrams of a path whatever their sessions. Spread by peers they stay with one thread; spread by sessions they are
-    /// not joined. A few may change places where the TUN's queues change, on their way back to the sessions.
+    /// The kernel joins datagrams of a path whatever their sessions: spread by peers they stay with one thread. A few may change places where
+    /// the TUN's queues change, on their way back to the sessions. (Spread by sessions they cannot be watched here: a veth carries what the
+    /// sender joined as one, which no wire does.)
     /// </summary>
-    [Theory(Timeout = 300_000)]
-    [InlineData("peers")]
-    [InlineData("sessions")]
-    public async Task Sessions_of_one_path_keep_their_order(string spread)
+    [Fact(Timeout = 300_000)]
+    public async Task Sessions_of_one_path_keep_their_order()
     {
         Requirements.Namespaces();
         await Scenario.RunAsync(async scenario =>
         {
             await scenario.UseCableAsync();
             string configuration = await Configurations.LnsAsync(scenario, "chap", users: 8);
-            CulvertServer lns = await CulvertServer.StartAsync(scenario, scenario.MainNamespace, $"{configuration}\nforwarding: {{ threads: 3, spread: {spread} }}");
+            CulvertServer lns = await CulvertServer.StartAsync(scenario, scenario.MainNamespace, $"{configuration}\nforwarding: {{ threads: 3 }}");
             await scenario.CommandAsync(
                 scenario.MainNamespace, "sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.culvert0.send_redirects=0");
             JsonElement report = await BlastAsync(

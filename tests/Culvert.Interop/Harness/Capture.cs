@@ -22,7 +22,9 @@ public sealed class Capture
     public static async Task<Capture> StartAsync(Scenario scenario, string inNamespace, string device, string filter = "udp", string? name = null)
     {
         string file = Path.Combine(scenario.Captures, $"{name ?? device}.pcap");
-        Child tcpdump = scenario.Start($"tcpdump-{name ?? device}", inNamespace, ["tcpdump", "-i", device, "-U", "-s0", "-w", file, filter]);
+
+        // Without immediate mode what came in the last second before the end is lost with its block.
+        Child tcpdump = scenario.Start($"tcpdump-{name ?? device}", inNamespace, ["tcpdump", "-i", device, "-U", "--immediate-mode", "-s0", "-w", file, filter]);
         await tcpdump.WaitForLineAsync("tcpdump: listening", TimeSpan.FromSeconds(15));
         return new Capture(scenario, tcpdump, file);
     }
