@@ -57,6 +57,9 @@ public sealed class ClientsDialCulvertTests
             (CulvertServer server, Xl2tpdClient client, Capture capture) =
                 await SetUpAsync(scenario, "mschapv2", tunnelSecret: true, "NETEM=delay,30ms,loss,10%");
             await client.DialAsync(scenario, TimeSpan.FromSeconds(60));
+
+            // The client's acknowledgement may be lost: then the LNS asks again after three seconds, and pppd begins IPCP once more.
+            await server.SessionsUpAsync(1, TimeSpan.FromSeconds(30));
             await client.PingAsync(scenario, Configurations.Gateway, count: 10);
             await scenario.FetchAsync(client.Guest, Configurations.Gateway);
             await client.HangUpAsync(scenario);
