@@ -79,7 +79,9 @@ public sealed partial class SoakTests
             (await scenario.CommandAsync(scenario.MainNamespace, "cat /sys/class/net/culvert0/statistics/tx_dropped")).Trim(), CultureInfo.InvariantCulture);
         scenario.Note($"received {received / PacketOctets}, transmitted {transmitted / PacketOctets}, unknown session {droppedIn}, no route {droppedOut}, not forwarding {notForwarding}, queue {queue}, at sockets {atSockets}");
         Assert.Equal((0, 0), (received % PacketOctets, transmitted % PacketOctets));
-        Assert.InRange(sent - (received / PacketOctets) - droppedIn, 0, notForwarding + (LongestRun * atSockets));
+
+        // Of the datagrams for sessions that are gone some held PPP: they bound what may be missing, and are not the number of it.
+        Assert.InRange(sent - (received / PacketOctets), 0, droppedIn + notForwarding + (LongestRun * atSockets));
         Assert.InRange((received / PacketOctets) - (transmitted / PacketOctets) - droppedOut - queue - counters["tun-undelivered"], 0, notForwarding);
     }
 

@@ -71,6 +71,7 @@ public sealed class LossRecoveryTests
     {
         int first = OpenWindow(8);
         Duplicates(first, 2);
+        _clock.AdvanceMilliseconds(10);
         Acknowledge(first + 8); // it came by itself
         first = Fill(8, first + 8);
         Assert.Empty(Duplicates(first, 3));
