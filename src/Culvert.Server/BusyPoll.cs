@@ -4,29 +4,58 @@ using Culvert.Linux;
 namespace Culvert.Server;
 
 /// <summary>
-/// Keeps a loop looking for packets for a while instead of sleeping: no wake-up to wait for, at the price of a processor. Off by
-/// default.
+/// Whether a loop that found nothing looks again at once instead of sleeping. To be woken takes about 100 microseconds in a virtual
+/// machine, and moves the thread between processors, which lets packets of one flow overtake each other. Against that stands a
+/// processor that is busy with nothing; it is given up at once to whoever else can run.
 /// </summary>
-internal sealed class BusyPoll(TimeSpan patience)
+/// <param name="patience">
+/// How long to look after the last packet; zero never looks twice. Null: as long as what came took to handle, so that looking costs no
+/// more than forwarding did, and not at all where little comes at a time.
+/// </param>
+internal sealed class BusyPoll(TimeSpan? patience)
 {
+    /// <summary>What a wake-up costs: looking for longer than that gains nothing.</summary>
+    internal static readonly TimeSpan MostPatience = TimeSpan.FromMicroseconds(200);
+
+    /// <summary>A turn below this handled a few small packets: sleeping between those costs little, and looking would cost more.</summary>
+    internal static readonly TimeSpan LeastWork = TimeSpan.FromMicroseconds(50);
+
     private long _packets;
+    private Timestamp _looked;
     private Timestamp _until;
 
-    /// <summary>True when the loop should look again at once: packets came lately.</summary>
+    /// <summary>After a turn that found nothing more: true when the loop should look again at once.</summary>
     public bool GoOn(DataPath data)
     {
-        if (patience == TimeSpan.Zero)
+        if (patience == TimeSpan.Zero || !GoOn(data.Packets, MonotonicClock.Now))
         {
             return false;
         }
 
-        Timestamp now = MonotonicClock.Now;
-        if (data.Packets != _packets)
+        // Whoever was woken by what was just forwarded should run first.
+        _ = Thread.Yield();
+        Woke();
+        return true;
+    }
+
+    /// <param name="packets">Packets that came so far.</param>
+    /// <param name="now">The time.</param>
+    internal bool GoOn(long packets, Timestamp now)
+    {
+        if (packets != _packets)
         {
-            _packets = data.Packets;
-            _until = now + patience;
+            _packets = packets;
+            TimeSpan longest = patience ?? PatienceFor(now - _looked);
+            _until = now + longest > _until ? now + longest : _until;
         }
 
+        _looked = now;
         return now < _until;
     }
+
+    /// <summary>The thread has slept, or let others run: what it does from here on is work.</summary>
+    public void Woke() => _looked = MonotonicClock.Now;
+
+    private static TimeSpan PatienceFor(TimeSpan work) =>
+        work < LeastWork ? TimeSpan.Zero : work < MostPatience ? work : MostPatience;
 }

@@ -39,7 +39,7 @@ internal sealed class ForwardingThread : IDisposable
     /// <param name="busyPoll">See <see cref="Configuration.ForwardingSettings.BusyPoll"/>.</param>
     /// <param name="name">For the thread, as tools show it.</param>
     public ForwardingThread(
-        Listener[] listeners, TunDevice? tun, Forwarder forwarder, TapSet taps, Mailbox shard, Action<IpAddress> onTooBig, TimeSpan busyPoll, string name)
+        Listener[] listeners, TunDevice? tun, Forwarder forwarder, TapSet taps, Mailbox shard, Action<IpAddress> onTooBig, TimeSpan? busyPoll, string name)
     {
         _listeners = listeners;
         _tun = tun;
@@ -113,6 +113,7 @@ internal sealed class ForwardingThread : IDisposable
                 if (!more && !_busyPoll.GoOn(_data))
                 {
                     Sleep();
+                    _busyPoll.Woke();
                 }
             }
 

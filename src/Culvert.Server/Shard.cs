@@ -170,6 +170,7 @@ internal sealed class Shard : IControlPath, IDisposable
                 if (!Turn() && !HasEnded() && !_busyPoll.GoOn(_data))
                 {
                     Sleep();
+                    _busyPoll.Woke();
                 }
             }
 

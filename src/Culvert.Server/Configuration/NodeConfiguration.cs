@@ -61,8 +61,8 @@ public sealed record ForwardingSettings
 
     public Spread Spread { get; init; }
 
-    /// <summary>How long a thread goes on looking for packets before it sleeps; zero, the default, leaves the processor to others.</summary>
-    public TimeSpan BusyPoll { get; init; }
+    /// <summary>How long a thread goes on looking for packets before it sleeps; null: as the traffic suggests (<see cref="Server.BusyPoll"/>).</summary>
+    public TimeSpan? BusyPoll { get; init; }
 }
 
 /// <summary>

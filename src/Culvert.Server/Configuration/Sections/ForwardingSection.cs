@@ -13,7 +13,7 @@ internal static class ForwardingSection
         Offload = ReadOffload(map),
         Threads = map.Text("threads") is null or "auto" ? null : map.Number("threads", 1, 1, ForwardingSettings.MostThreads),
         Spread = map.Choice("spread", Spread.Peers, ("peers", Spread.Peers), ("sessions", Spread.Sessions)),
-        BusyPoll = map.Duration("busy-poll", TimeSpan.Zero, TimeSpan.FromSeconds(1)),
+        BusyPoll = map.Text("busy-poll") is null or "auto" ? null : map.Duration("busy-poll", TimeSpan.Zero, TimeSpan.FromSeconds(1)),
     };
 
     private static OffloadSettings ReadOffload(MapReader map)
