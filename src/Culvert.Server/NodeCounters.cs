@@ -1,6 +1,7 @@
 using Culvert.Dataplane;
 using Culvert.L2tp;
 using Culvert.Server.Control;
+using Culvert.Subscribers.Dhcp;
 
 namespace Culvert.Server;
 
@@ -15,6 +16,11 @@ internal static class NodeCounters
         foreach (L2tpCounter counter in Enum.GetValues<L2tpCounter>())
         {
             yield return new CounterRow($"l2tp-{NodeNames.Kebab(counter.ToString())}", shard.Access.L2tpCounters[counter]);
+        }
+
+        foreach (DhcpOutcome outcome in Enum.GetValues<DhcpOutcome>())
+        {
+            yield return new CounterRow($"dhcp-{NodeNames.Kebab(outcome.ToString())}", shard.Access.DhcpCounters[outcome]);
         }
 
         ControlGate gate = shard.Access.ControlGate;
