@@ -28,7 +28,8 @@ public sealed class DhcpInformTests
 
             // pppd acknowledges our addresses first and brings its interface up afterwards.
             await client.PingAsync(scenario, Configurations.Gateway);
-            string answer = (await guest.RunAsync($"perl {scenario.Folder}/own/inform.pl ppp0 {client.Address}")).Succeeded.Trim();
+            File.Copy(Path.Combine(AppContext.BaseDirectory, "Rig", "inform.pl"), Path.Combine(guest.Share, "inform.pl"));
+            string answer = (await guest.RunAsync($"perl /share/inform.pl ppp0 {client.Address}")).Succeeded.Trim();
             scenario.Note($"DHCPINFORM is answered: {answer}");
             string[] words = answer.Split(' ');
             Assert.Equal((Configurations.Gateway, "67"), (words[0], words[1]));

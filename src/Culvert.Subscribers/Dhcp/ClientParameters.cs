@@ -15,14 +15,14 @@ public sealed class ClientParameters
     /// <summary>Octets of all suffixes in one option, as DNS writes them (RFC 1035 section 3.1).</summary>
     public const int MostSuffixOctets = 255;
 
-    private readonly IReadOnlyList<IpPrefix> _routes;
+    private readonly IpPrefix[] _routes;
 
     /// <param name="dns">DNS servers, those that IPCP tells.</param>
     /// <param name="suffixes">Domain names without a dot at the end; the first is the client's own domain.</param>
     /// <param name="routes">IPv4 networks that lead into the tunnel.</param>
     public ClientParameters(IReadOnlyList<IpAddress> dns, IReadOnlyList<string> suffixes, IReadOnlyList<IpPrefix> routes)
     {
-        _routes = routes;
+        _routes = [.. routes];
         Dns = [.. dns.Where(a => a.IsIPv4).SelectMany(OctetsOf)];
         Domain = suffixes.Count > 0 ? Encoding.ASCII.GetBytes(suffixes[0]) : [];
 

@@ -19,7 +19,8 @@ public sealed class ClientKeysTests
     {
         Profile profile = Good("client-routes: [198.18.0.0/15, 192.0.2.1, 0.0.0.0/0]");
         Assert.Equal(["198.18.0.0/15", "192.0.2.1/32", "0.0.0.0/0"], profile.ClientRoutes.Select(r => r.ToString()));
-        Assert.Equal(new Profile { Name = "home" }, Good(""));
+        Assert.Empty(Good("mru: 1400").ClientRoutes);
+        Assert.Empty(Good("mru: 1400").DnsSuffix);
     }
 
     [Theory]
