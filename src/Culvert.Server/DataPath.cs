@@ -168,7 +168,7 @@ internal sealed class DataPath : IDisposable
                 continue;
             }
 
-            UdpPath path = _incoming.Path(i, out byte trafficClass);
+            UdpPath path = _incoming.Path(i, out byte trafficClass) with { LocalPort = listener.Socket.LocalPort };
             int start = _incoming.OffsetOf(i);
             int end = start + _incoming.Datagram(i).Length;
             int step = _incoming.SegmentSize(i) is > 0 and int segment ? segment : end - start;
