@@ -24,6 +24,7 @@ internal static class NodeCounters
         }
 
         ControlGate gate = shard.Access.ControlGate;
+        yield return new CounterRow("control-waiting", gate.Waiting);
         yield return new CounterRow("control-deferred", gate.Deferred);
         yield return new CounterRow("control-dropped-of-established-tunnels", gate.DroppedOfEstablished);
         yield return new CounterRow("control-dropped-of-others", gate.DroppedOfOthers);
