@@ -48,13 +48,12 @@ public sealed class DhcpInformTests
     private static async Task CheckAsync(Scenario scenario, string file, string address)
     {
         const string Answer = "dhcp.option.dhcp == 5";
-        string[] fields = (await Tshark.ReadWithChecksumsAsync(
-            file, Answer, "-T", "fields", "-E", "separator=|", "-e", "udp.checksum.status", "-e", "ip.checksum.status", "-e", "_ws.malformed", "-e", "_ws.expert.severity"))
-            .Trim().Split('|');
+        string[] checksums = (await Tshark.ReadWithChecksumsAsync(
+            file, Answer, "-T", "fields", "-E", "separator=|", "-e", "udp.checksum.status", "-e", "ip.checksum.status")).Trim().Split('|');
 
         // The outer checksums are the sending kernel's business; the inner ones, which come last, are ours.
-        Assert.Equal(("1", "1", ""), (fields[0].Split(',')[^1], fields[1].Split(',')[^1], fields[2]));
-        Assert.DoesNotContain("8388608", fields[3].Split(','));
+        Assert.Equal(("1", "1"), (checksums[0].Split(',')[^1], checksums[1].Split(',')[^1]));
+        Assert.Equal("|", (await Tshark.ReadAsync(file, Answer, "-T", "fields", "-E", "separator=|", "-e", "_ws.malformed", "-e", "_ws.expert.severity")).Trim());
         string text = await Tshark.ReadAsync(file, Answer, "-V");
         foreach (string expected in (string[])
             [
