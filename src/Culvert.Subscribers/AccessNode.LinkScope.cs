@@ -1,6 +1,5 @@
 using Culvert.Core;
 using Culvert.Dataplane;
-using Culvert.L2tp;
 using Culvert.Ppp.Wire;
 using Culvert.Subscribers.Dhcp;
 using PppProtocol = Culvert.Ppp.Wire.PppProtocol;

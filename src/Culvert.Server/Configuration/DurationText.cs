@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 
 namespace Culvert.Server.Configuration;
@@ -9,6 +10,8 @@ namespace Culvert.Server.Configuration;
 public static class DurationText
 {
     private const int FractionDigits = 3;
+
+    private static readonly SearchValues<char> Digits = SearchValues.Create("0123456789.");
 
     private static readonly (string Suffix, TimeSpan Unit)[] Units =
     [
@@ -33,8 +36,8 @@ public static class DurationText
         int from = 0;
         while (rest.Length > 0)
         {
-            int digits = rest.IndexOfAnyExcept("0123456789.");
-            int letters = digits < 0 ? 0 : rest[digits..].IndexOfAny("0123456789.");
+            int digits = rest.IndexOfAnyExcept(Digits);
+            int letters = digits < 0 ? 0 : rest[digits..].IndexOfAny(Digits);
             ReadOnlySpan<char> suffix = digits < 0 ? default : letters < 0 ? rest[digits..] : rest.Slice(digits, letters);
             int unit = IndexOf(suffix, from);
             if (unit < 0 || !TryReadCount(rest[..digits], Units[unit].Suffix == "s", out decimal count))

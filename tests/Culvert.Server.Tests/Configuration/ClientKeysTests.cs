@@ -1,4 +1,3 @@
-using Culvert.Core;
 using Culvert.Server.Configuration;
 using Culvert.Subscribers.Policy;
 
