@@ -35,7 +35,7 @@ internal static class JsonRows
     public static string Display(string column, JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.Null => "-",
-        JsonValueKind.Number when column is "uptime" or "silence" => DurationText.Format(TimeSpan.FromSeconds(Math.Floor(value.GetDouble()))),
+        JsonValueKind.Number when column is "uptime" or "silence" => DurationText.Brief(TimeSpan.FromSeconds(Math.Floor(value.GetDouble()))),
         JsonValueKind.Number => value.GetDouble().ToString("0.###", CultureInfo.InvariantCulture),
         JsonValueKind.String when value.GetString() is "" => "-",
         JsonValueKind.Array => string.Join(' ', value.EnumerateArray().Select(v => v.ToString())),

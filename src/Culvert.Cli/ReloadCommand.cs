@@ -20,7 +20,8 @@ internal static class ReloadCommand
         using var client = new ControlClient(socket);
         JsonElement answer = await client.Post("v1/reload", new JsonObject(), cancel);
         string[] changes = [.. answer.GetProperty("changes").EnumerateArray().Select(c => c.ToString())];
-        Console.WriteLine(changes.Length == 0 ? "nothing changed" : string.Join(Environment.NewLine, changes));
+        string sections = string.Join(", ", answer.GetProperty("sections").EnumerateArray().Select(s => s.ToString()));
+        Console.WriteLine(changes.Length == 0 ? "nothing changed" : string.Join(Environment.NewLine, [$"changed: {sections}", .. changes]));
         return ExitCode.Done;
     }
 }

@@ -26,11 +26,20 @@ public readonly record struct IpAddress : IComparable<IpAddress>
 
     public IpFamily Family { get; }
 
+    /// <summary>
+    /// The index of the interface that an IPv6 link-local address is on (RFC 4007 section 6): the same address may be on several. 0 for
+    /// every other address, and where it does not matter.
+    /// </summary>
+    public uint Scope { get; init; }
+
     public bool IsNone => Family == IpFamily.None;
 
     public bool IsIPv4 => Family == IpFamily.IPv4;
 
     public bool IsIPv6 => Family == IpFamily.IPv6;
+
+    /// <summary>fe80::/10 (RFC 4291 section 2.5.6).</summary>
+    public bool IsLinkLocal => IsIPv6 && _high >> 54 == 0x3FA;
 
     /// <summary>0.0.0.0 or ::.</summary>
     public bool IsUnspecified => !IsNone && _high == 0 && _low == 0;
@@ -61,7 +70,8 @@ public readonly record struct IpAddress : IComparable<IpAddress>
         Span<byte> octets = stackalloc byte[16];
         IPAddress plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
         _ = plain.TryWriteBytes(octets, out int written);
-        return FromBytes(octets[..written]);
+        IpAddress read = FromBytes(octets[..written]);
+        return read.IsLinkLocal ? read with { Scope = (uint)plain.ScopeId } : read;
     }
 
     public static bool TryParse([NotNullWhen(true)] string? text, out IpAddress address)
@@ -98,14 +108,15 @@ public readonly record struct IpAddress : IComparable<IpAddress>
     {
         Span<byte> octets = stackalloc byte[16];
         WriteTo(octets);
-        return new IPAddress(octets[..(IsIPv4 ? 4 : 16)]);
+        return Scope == 0 ? new IPAddress(octets[..(IsIPv4 ? 4 : 16)]) : new IPAddress(octets, Scope);
     }
 
     public int CompareTo(IpAddress other)
     {
         int byFamily = Family.CompareTo(other.Family);
         int byHigh = byFamily != 0 ? byFamily : _high.CompareTo(other._high);
-        return byHigh != 0 ? byHigh : _low.CompareTo(other._low);
+        int byLow = byHigh != 0 ? byHigh : _low.CompareTo(other._low);
+        return byLow != 0 ? byLow : Scope.CompareTo(other.Scope);
     }
 
     public static bool operator <(IpAddress a, IpAddress b) => a.CompareTo(b) < 0;

@@ -18,5 +18,8 @@ public readonly record struct PeerEndpoint(IpAddress Address, ushort Port, uint 
 /// </summary>
 public readonly record struct UdpPath(IpAddress Local, PeerEndpoint Peer)
 {
+    /// <summary>Which of our ports the datagram came to, where several are open on one address; 0 for whichever comes first.</summary>
+    public ushort LocalPort { get; init; }
+
     public override string ToString() => Local.IsNone ? Peer.ToString() : $"{Peer} at {Local}";
 }

@@ -162,6 +162,11 @@ public sealed partial class Forwarder
             return Drop(session, DropReason.SourceNotAllowed);
         }
 
+        if (kind == VerdictKind.LinkScope && !_options.IsPrimary && UdpPacket.IsForDhcpServer(packet))
+        {
+            return new Verdict { Kind = VerdictKind.HandOver, Session = new SessionKey(header.Key) };
+        }
+
         if (session.Marking.PropagateEcn && (trafficClass & Ecn.Mask) != 0 && !Ecn.TryDecapsulate(packet, trafficClass))
         {
             return Drop(session, DropReason.CongestionMarked);

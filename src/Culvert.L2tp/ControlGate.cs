@@ -69,6 +69,15 @@ public sealed class ControlGate
     /// <summary>Messages that wait now.</summary>
     public int Waiting => _established.Waiting + _others.Waiting;
 
+    /// <summary>Messages that wait now, by the address that sent them; those of whom nothing waits are missing.</summary>
+    public IReadOnlyDictionary<IpAddress, int> WaitingByPeer()
+    {
+        var byPeer = new Dictionary<IpAddress, int>();
+        _established.CountWaiting(byPeer);
+        _others.CountWaiting(byPeer);
+        return byPeer;
+    }
+
     /// <summary>Messages that had to wait.</summary>
     public long Deferred => _established.Deferred + _others.Deferred;
 

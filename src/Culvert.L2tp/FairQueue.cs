@@ -28,6 +28,21 @@ internal sealed class FairQueue(int perTurn, int eachPerTurn, int capacity)
 
     public bool CanTake => Waiting > 0 && _used < perTurn;
 
+    /// <summary>Adds up by peer address what waits.</summary>
+    public void CountWaiting(IDictionary<IpAddress, int> byPeer)
+    {
+        foreach (ref Place place in _places.AsSpan())
+        {
+            int slot = place.First;
+            for (int i = 0; i < place.Count; i++)
+            {
+                IpAddress peer = _slots[slot].Path.Peer.Address;
+                byPeer[peer] = (byPeer.TryGetValue(peer, out int before) ? before : 0) + 1;
+                slot = _slots[slot].Next;
+            }
+        }
+    }
+
     public void BeginTurn()
     {
         _turn++;

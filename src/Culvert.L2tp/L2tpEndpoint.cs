@@ -58,7 +58,7 @@ public sealed partial class L2tpEndpoint
         _events = new((4 * limits.MaxSessions) + (16 * limits.MaxTunnels));
     }
 
-    public EndpointLimits Limits { get; }
+    public EndpointLimits Limits { get; private set; }
 
     public L2tpCounters Counters { get; } = new();
 
@@ -104,6 +104,26 @@ public sealed partial class L2tpEndpoint
 
     /// <summary>Where hidden AVPs are revealed; used by one message at a time.</summary>
     internal Span<byte> Scratch => _scratch;
+
+    /// <summary>
+    /// Other limits from now on, for what comes; nothing that is there is closed. Those by which tables and queues were made keep their
+    /// values: <see cref="EndpointLimits.MaxTunnels"/>, <see cref="EndpointLimits.MaxSessions"/>, <see cref="EndpointLimits.PendingStarts"/>,
+    /// <see cref="EndpointLimits.RatedPeers"/>, <see cref="EndpointLimits.MaxPendingReplies"/> and how many ended ones are kept.
+    /// </summary>
+    public void Apply(EndpointLimits limits)
+    {
+        Limits = limits with
+        {
+            MaxTunnels = Limits.MaxTunnels,
+            MaxSessions = Limits.MaxSessions,
+            PendingStarts = Limits.PendingStarts,
+            RatedPeers = Limits.RatedPeers,
+            MaxPendingReplies = Limits.MaxPendingReplies,
+            EndedTunnelsKept = Limits.EndedTunnelsKept,
+            EndedSessionsKept = Limits.EndedSessionsKept,
+        };
+        _startRates.Limit = limits.StartRatePerPeer;
+    }
 
     /// <summary>Takes a datagram with a control message (T bit). Whatever it holds, nothing is thrown.</summary>
     public void Receive(in UdpPath path, ReadOnlySpan<byte> datagram, Timestamp now)

@@ -57,16 +57,19 @@ internal sealed class PeerRates(RateLimit limit, int capacity)
     private readonly Dictionary<IpAddress, TokenBucket> _buckets = [];
     private Timestamp _sweptAt = Timestamp.Zero;
 
+    /// <summary>From now on; what was taken counts on.</summary>
+    public RateLimit Limit { get; set; } = limit;
+
     public bool TryTake(in IpAddress address, Timestamp now)
     {
-        if (limit.IsNone)
+        if (Limit.IsNone)
         {
             return true;
         }
 
         if (_buckets.TryGetValue(address, out TokenBucket bucket))
         {
-            bool isTaken = bucket.TryTake(limit, now);
+            bool isTaken = bucket.TryTake(Limit, now);
             _buckets[address] = bucket;
             return isTaken;
         }
@@ -76,7 +79,7 @@ internal sealed class PeerRates(RateLimit limit, int capacity)
             return true;
         }
 
-        bool isFirst = bucket.TryTake(limit, now);
+        bool isFirst = bucket.TryTake(Limit, now);
         _buckets[address] = bucket;
         return isFirst;
     }

@@ -147,7 +147,9 @@ public sealed unsafe class ReceiveBatch : IDisposable
             }
             else if (reader.Level == Constants.LevelIPv6 && reader.Type == Constants.IPv6PacketInfo && reader.Length >= 20)
             {
+                // ipi6_addr, ipi6_ifindex.
                 local = IpAddress.FromBytes(new ReadOnlySpan<byte>(reader.Data, 16));
+                local = local.IsLinkLocal ? local with { Scope = *(uint*)(reader.Data + 16) } : local;
             }
             else if (reader.Level == Constants.LevelSocket && reader.Type == Constants.Mark && reader.Length >= sizeof(uint))
             {

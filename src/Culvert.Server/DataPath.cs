@@ -14,6 +14,9 @@ internal interface IControlPath
 
     void ReceivePpp(SessionKey session, Span<byte> frame, Timestamp now);
 
+    /// <summary>An IP packet that a subscriber sent to its link, to be answered or forgotten.</summary>
+    void ReceiveLinkScope(SessionKey session, ReadOnlySpan<byte> packet, Timestamp now);
+
     /// <summary>The peer begins or ceases to number a session's frames (RFC 2661 section 5.4).</summary>
     void SequencingChanged(SessionKey session, bool isSequenced, ushort ns);
 }
@@ -165,7 +168,7 @@ internal sealed class DataPath : IDisposable
                 continue;
             }
 
-            UdpPath path = _incoming.Path(i, out byte trafficClass);
+            UdpPath path = _incoming.Path(i, out byte trafficClass) with { LocalPort = listener.Socket.LocalPort };
             int start = _incoming.OffsetOf(i);
             int end = start + _incoming.Datagram(i).Length;
             int step = _incoming.SegmentSize(i) is > 0 and int segment ? segment : end - start;
@@ -242,6 +245,9 @@ internal sealed class DataPath : IDisposable
                 break;
             case VerdictKind.PppControl:
                 _control!.ReceivePpp(verdict.Session, datagram.Slice(verdict.Offset, verdict.Length), now);
+                break;
+            case VerdictKind.LinkScope:
+                _control!.ReceiveLinkScope(verdict.Session, datagram.Slice(verdict.Offset, verdict.Length), now);
                 break;
         }
     }

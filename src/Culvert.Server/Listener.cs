@@ -50,6 +50,7 @@ internal sealed class Listener : IDisposable
     /// <summary>Can datagrams for <paramref name="path"/> leave through this socket?</summary>
     public bool Serves(in UdpPath path) =>
         path.Peer.Address.Family == Socket.Family
+        && (path.LocalPort == 0 || path.LocalPort == Socket.LocalPort)
         && (path.Local.IsNone || Socket.LocalAddress.IsUnspecified || path.Local == Socket.LocalAddress);
 
     public void Dispose()

@@ -107,10 +107,10 @@ public sealed class Node : IAsyncDisposable
         _dialInterfaces.Find(i => i.Dial.Subscriber == subscriber)?.Tun.Name ?? _lnsInterface?.Tun.Name ?? "";
 
     /// <summary>On the shard's thread. Says what changed, and what will only change when the node starts again.</summary>
-    internal IReadOnlyList<string> Reload(NodeConfiguration next)
+    internal ReloadAnswer Reload(NodeConfiguration next)
     {
         NodeConfiguration before = _configuration;
-        IReadOnlyList<string> changes = ConfigurationChanges.Describe(before, next);
+        var answer = new ReloadAnswer(ConfigurationChanges.Describe(before, next), ConfigurationChanges.Sections(before, next));
         _shard!.Access.Apply(next.Settings);
         _lnsInterface?.Apply(next.Settings.Pools);
         foreach (DialInterface gone in _dialInterfaces.FindAll(i => !next.Settings.Dial.Contains(i.Dial.Settings)))
@@ -133,9 +133,9 @@ public sealed class Node : IAsyncDisposable
             Interface = before.Interface,
             Api = before.Api,
             Forwarding = before.Forwarding,
-            Settings = next.Settings with { Limits = before.Settings.Limits },
+            Settings = next.Settings with { Limits = before.Settings.Limits.TakeOver(next.Settings.Limits) },
         };
-        return changes;
+        return answer;
     }
 
     internal Task<NodeConfiguration> ReadConfigurationAgain() => Task.Run(_reload);

@@ -66,7 +66,7 @@ internal sealed class NodeControl(Node node, Shard shard) : INodeControl
     public async Task<ReloadAnswer> Reload()
     {
         NodeConfiguration next = await node.ReadConfigurationAgain();
-        return new ReloadAnswer(await shard.Mailbox.Ask(() => node.Reload(next)));
+        return await shard.Mailbox.Ask(() => node.Reload(next));
     }
 
     public Task<LiveCapture> StartCapture(CaptureRequest request) => LiveCapture.Start(request, shard);

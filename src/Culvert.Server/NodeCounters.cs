@@ -1,6 +1,7 @@
 using Culvert.Dataplane;
 using Culvert.L2tp;
 using Culvert.Server.Control;
+using Culvert.Subscribers.Dhcp;
 
 namespace Culvert.Server;
 
@@ -17,7 +18,13 @@ internal static class NodeCounters
             yield return new CounterRow($"l2tp-{NodeNames.Kebab(counter.ToString())}", shard.Access.L2tpCounters[counter]);
         }
 
+        foreach (DhcpOutcome outcome in Enum.GetValues<DhcpOutcome>())
+        {
+            yield return new CounterRow($"dhcp-{NodeNames.Kebab(outcome.ToString())}", shard.Access.DhcpCounters[outcome]);
+        }
+
         ControlGate gate = shard.Access.ControlGate;
+        yield return new CounterRow("control-waiting", gate.Waiting);
         yield return new CounterRow("control-deferred", gate.Deferred);
         yield return new CounterRow("control-dropped-of-established-tunnels", gate.DroppedOfEstablished);
         yield return new CounterRow("control-dropped-of-others", gate.DroppedOfOthers);

@@ -28,7 +28,7 @@ internal sealed partial class NodeLog(ILogger logger)
                     s.Tunnel.Path.Peer,
                     s.UserName,
                     e.Text,
-                    DurationText.Format(TimeSpan.FromSeconds(Math.Floor((now - s.Since).TotalSeconds))),
+                    DurationText.Brief(TimeSpan.FromSeconds(Math.Floor((now - s.Since).TotalSeconds))),
                     s.LastCounters.OctetsReceived,
                     s.LastCounters.OctetsSent);
                 break;

@@ -12,14 +12,15 @@ internal static class PeerRows
     {
         ILookup<IpAddress, Tunnel> tunnels = access.Tunnels.ToLookup(t => t.Path.Peer.Address);
         IReadOnlyDictionary<IpAddress, PeerTally> tallies = access.PeerTallies;
+        IReadOnlyDictionary<IpAddress, int> waiting = access.ControlGate.WaitingByPeer();
         return
         [
-            .. tunnels.Select(g => g.Key).Union(tallies.Keys).Order()
-                .Select(a => Describe(access, a, [.. tunnels[a]], tallies.GetValueOrDefault(a) ?? new PeerTally())),
+            .. tunnels.Select(g => g.Key).Union(tallies.Keys).Union(waiting.Keys).Order()
+                .Select(a => Describe(access, a, [.. tunnels[a]], tallies.GetValueOrDefault(a) ?? new PeerTally(), waiting.GetValueOrDefault(a))),
         ];
     }
 
-    private static PeerRow Describe(AccessNode access, IpAddress address, IReadOnlyList<Tunnel> tunnels, PeerTally tally) => new(
+    private static PeerRow Describe(AccessNode access, IpAddress address, IReadOnlyList<Tunnel> tunnels, PeerTally tally, int waiting) => new(
         address.ToString(),
         Distinct(tunnels.Select(access.RuleName)),
         Distinct(tunnels.Select(t => t.PeerHostName)),
@@ -30,7 +31,8 @@ internal static class PeerRows
         tally.SecretsWrong,
         tally.RateLimited,
         tally.OverLimit,
-        tally.UsersRejected);
+        tally.UsersRejected,
+        waiting);
 
     private static string[] Distinct(IEnumerable<string> names) => [.. names.Where(n => n.Length > 0).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
 }

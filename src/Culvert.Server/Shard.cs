@@ -126,6 +126,8 @@ internal sealed class Shard : IControlPath, IDisposable
 
     void IControlPath.ReceivePpp(SessionKey session, Span<byte> frame, Timestamp now) => _access.ReceivePpp(session, frame, now);
 
+    void IControlPath.ReceiveLinkScope(SessionKey session, ReadOnlySpan<byte> packet, Timestamp now) => _access.ReceiveLinkScope(session, packet, now);
+
     void IControlPath.SequencingChanged(SessionKey session, bool isSequenced, ushort ns) => _access.OnSequencingChanged(session, isSequenced, ns);
 
     /// <summary>On the shard's thread: the kernel refused a datagram as larger than the path.</summary>

@@ -10,10 +10,12 @@ namespace Culvert.Subscribers;
 /// <summary>What an operator does with a node: change its settings, end what it serves, ask why something is as it is.</summary>
 public sealed partial class AccessNode
 {
-    /// <summary>Replaces the settings: for new tunnels and sessions. Limits keep their values until the node starts again.</summary>
+    /// <summary>Replaces the settings: for new tunnels and sessions. Of the limits those that <see cref="NodeLimits.TakeOver"/> takes.</summary>
     public void Apply(NodeSettings settings)
     {
         _policy.Apply(settings);
+        _l2tp.Apply(EngineSettings.Of(settings.Limits));
+        _gate.Limit = settings.Limits.AuthenticationsInFlight;
         _lns.ForgetSettings();
         MoveAddressesToNewPools();
     }

@@ -188,7 +188,7 @@ public sealed partial class AccessNode
     /// <param name="trafficClass">DSCP and ECN for its packet.</param>
     public bool TryTransmit(Span<byte> buffer, Timestamp now, out int length, out UdpPath path, out byte trafficClass)
     {
-        if (TryTransmitControl(buffer, out length, out path, out trafficClass))
+        if (TryTransmitControl(buffer, out length, out path, out trafficClass) || TryTransmitAnswer(buffer, out length, out path, out trafficClass))
         {
             return true;
         }

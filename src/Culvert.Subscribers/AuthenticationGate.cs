@@ -8,6 +8,9 @@ namespace Culvert.Subscribers;
 /// </summary>
 internal sealed class AuthenticationGate(L2tpEndpoint endpoint, int limit)
 {
+    /// <summary>From the next change on.</summary>
+    public int Limit { get; set; } = limit;
+
     public int InFlight { get; private set; }
 
     /// <summary>After every call into the subscriber's link.</summary>
@@ -21,7 +24,7 @@ internal sealed class AuthenticationGate(L2tpEndpoint endpoint, int limit)
         {
             subscriber.IsBeingJudged = isBeingJudged;
             InFlight += isBeingJudged ? 1 : -1;
-            endpoint.DefersCalls = InFlight >= limit;
+            endpoint.DefersCalls = InFlight >= Limit;
         }
     }
 }

@@ -2,6 +2,7 @@ using Culvert.Core;
 using Culvert.L2tp;
 using Culvert.Ppp;
 using Culvert.Ppp.Authentication;
+using Culvert.Subscribers.Dhcp;
 using Culvert.Subscribers.Policy;
 using Culvert.Subscribers.Pools;
 
@@ -15,6 +16,7 @@ internal sealed class LnsRole(AccessNode node, AccessPolicy policy) : ISessionRo
 
     private readonly Dictionary<(string Profile, int Mru), PppLinkSettings> _linkSettings = [];
     private readonly Dictionary<string, IpcpPolicy> _ipcpPolicies = new(StringComparer.Ordinal);
+    private readonly Dictionary<Profile, ClientParameters> _clientParameters = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<Subscriber, Profile> _profileOfUser = [];
     private readonly RoutedNetworks _routed = new();
     private readonly Dictionary<IpAddress, Subscriber> _holderOfFixedAddress = [];
@@ -24,6 +26,7 @@ internal sealed class LnsRole(AccessNode node, AccessPolicy policy) : ISessionRo
     {
         _linkSettings.Clear();
         _ipcpPolicies.Clear();
+        _clientParameters.Clear();
     }
 
     /// <summary>Takes or refuses a call that a LAC offers.</summary>
@@ -183,6 +186,23 @@ internal sealed class LnsRole(AccessNode node, AccessPolicy policy) : ISessionRo
             // The node has just taken this session's networks off the interface.
             node.Tell(NodeEventKind.RoutesReturned, $"has the networks of its user again: {string.Join(", ", holder.Routes)}", holder);
         }
+    }
+
+    /// <summary>What a client of this session is told when it asks by DHCPINFORM; null when its profile is gone.</summary>
+    public ClientParameters? ParametersOf(Subscriber subscriber)
+    {
+        if (ProfileOf(subscriber) is not { } profile)
+        {
+            return null;
+        }
+
+        if (!_clientParameters.TryGetValue(profile, out ClientParameters? parameters))
+        {
+            parameters = new ClientParameters(profile.Dns, profile.DnsSuffix, profile.ClientRoutes);
+            _clientParameters.Add(profile, parameters);
+        }
+
+        return parameters;
     }
 
     private Profile? ProfileOf(Subscriber subscriber) =>

@@ -2,6 +2,7 @@ using Culvert.Core;
 using Culvert.Dataplane;
 using Culvert.L2tp;
 using Culvert.Ppp;
+using Culvert.Subscribers.Dhcp;
 using Culvert.Subscribers.Pools;
 
 namespace Culvert.Subscribers;
@@ -89,6 +90,8 @@ public sealed class Subscriber : ISequencedSession
 
     /// <summary>When data last passed, as far as the activity checks saw.</summary>
     internal Timestamp LastActivity { get; set; }
+
+    internal DhcpPace DhcpPace;
 
     bool ISequencedSession.PeerSequences { get; set; }
 

@@ -35,6 +35,24 @@ public sealed class IpAddressTests
     public void An_IPv4_mapped_address_is_the_IPv4_address() =>
         Assert.Equal(IpAddress.Parse("192.0.2.9"), IpAddress.From(IPAddress.Parse("::ffff:192.0.2.9")));
 
+    /// <summary>RFC 4007 section 11: one link-local address on two interfaces is two addresses. No other has a scope.</summary>
+    [Fact]
+    public void A_link_local_address_belongs_to_an_interface()
+    {
+        IpAddress first = IpAddress.Parse("fe80::1%1");
+        IpAddress second = IpAddress.Parse("fe80::1%2");
+        Assert.Equal((1u, 2u, true), (first.Scope, second.Scope, first.IsLinkLocal));
+        Assert.NotEqual(first, second);
+        Assert.True(first < second);
+        Assert.Equal("fe80::1%2", second.ToString());
+        Assert.Equal("[fe80::1%2]:1701", new PeerEndpoint(second, 1701).ToString());
+        Assert.Equal(second, IpAddress.From(second.ToIPAddress()));
+        Assert.Equal(first with { Scope = 0 }, IpAddress.Parse("fe80::1"));
+        Assert.Equal(0u, IpAddress.Parse("fe80::1%no-such-link").Scope);
+        Assert.True(IpPrefix.Parse("fe80::/10").Contains(second));
+        Assert.Equal((IpAddress.Parse("2001:db8::1"), false), (IpAddress.Parse("2001:db8::1%2"), IpAddress.Parse("2001:db8::1").IsLinkLocal));
+    }
+
     [Fact]
     public void The_unspecified_addresses_of_both_families_differ_from_each_other_and_from_none()
     {

@@ -38,6 +38,33 @@ public sealed class CulvertPairTests
         }, $"pair-{(host.Contains(':') ? "ipv6" : "ipv4")}");
     }
 
+    /// <summary>A link-local address says where it is only together with an interface (RFC 4007 section 6).</summary>
+    [Fact(Timeout = 300_000)]
+    public async Task A_session_between_link_local_addresses()
+    {
+        Requirements.Namespaces();
+        await Scenario.RunAsync(async scenario =>
+        {
+            // A second interface with the same prefix: the kernel cannot guess which one is meant.
+            Capture capture = await StartCaptureAsync(scenario);
+            foreach ((string place, string address) in ((string, string)[])[(scenario.MainNamespace, "fe80::a1"), (scenario.OtherNamespace, "fe80::b2")])
+            {
+                await scenario.CommandAsync(place, "ip link add other0 type veth peer name other1");
+                await scenario.CommandAsync(place, "ip link set other0 up");
+                await scenario.CommandAsync(place, "ip link set other1 up");
+                await scenario.CommandAsync(place, $"ip addr add {address}/64 dev eth0 nodad");
+            }
+
+            (CulvertServer lns, CulvertDial dial) = await ConnectAsync(scenario, "fe80::a1%eth0");
+            await scenario.PingAsync(dial.Namespace, Configurations.Gateway);
+            await scenario.FetchAsync(dial.Namespace, Configurations.Gateway);
+            Assert.Contains("[fe80::", (await lns.ShowAsync("tunnels"))[0].GetProperty("peer").GetString(), StringComparison.Ordinal);
+            await dial.HangUpAsync();
+            await lns.HasNothingAsync(TimeSpan.FromSeconds(15));
+            await capture.StopAndCheckAsync("fe80::a1");
+        });
+    }
+
     /// <summary>An IPv4 packet with "don't fragment" that does not fit the session's path is answered (RFC 1191).</summary>
     [Fact(Timeout = 300_000)]
     public async Task Too_large_a_packet_is_answered_with_fragmentation_needed()

@@ -121,6 +121,9 @@ public sealed class AccessEnd : SimulatedEnd
                 EarlyFrames += IsEarly(verdict.Session) ? 1 : 0;
                 Access.ReceivePpp(verdict.Session, datagram.Slice(verdict.Offset, verdict.Length), now);
                 break;
+            case VerdictKind.LinkScope:
+                Access.ReceiveLinkScope(verdict.Session, datagram.Slice(verdict.Offset, verdict.Length), now);
+                break;
             case VerdictKind.Deliver:
                 _delivered.Add((verdict.Session, datagram.Slice(verdict.Offset, verdict.Length).ToArray()));
                 break;

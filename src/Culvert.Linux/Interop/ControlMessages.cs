@@ -64,12 +64,14 @@ internal unsafe ref struct ControlWriter
 
     internal readonly nuint Length => _length;
 
-    /// <summary>The source address of the answer (struct in_pktinfo, in6_pktinfo); the route chooses the interface.</summary>
+    /// <summary>The source address of the answer (struct in_pktinfo, in6_pktinfo); the route chooses the interface, except for link-local addresses.</summary>
     internal void AddLocalAddress(in IpAddress local)
     {
         if (local.IsIPv6)
         {
-            local.WriteTo(Add(Constants.LevelIPv6, Constants.IPv6PacketInfo, 20));
+            Span<byte> info = Add(Constants.LevelIPv6, Constants.IPv6PacketInfo, 20);
+            local.WriteTo(info);
+            BitConverter.TryWriteBytes(info[16..], local.Scope);
         }
         else
         {

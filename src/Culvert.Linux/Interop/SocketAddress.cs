@@ -4,13 +4,14 @@ using Culvert.Core;
 namespace Culvert.Linux.Interop;
 
 /// <summary>
-/// struct sockaddr_in and sockaddr_in6: family (host order), port, then the address (in6: flow label, address, scope). A scope is
-/// neither read nor written, so link-local peers cannot be answered; an L2TP peer is never link-local in practice.
+/// struct sockaddr_in and sockaddr_in6: family (host order), port, then the address (in6: flow label, address, scope in host order).
 /// </summary>
 internal static unsafe class SocketAddress
 {
     internal const int SizeIPv4 = 16;
     internal const int SizeIPv6 = 28;
+
+    private const int ScopeOffset = 24;
 
     internal static uint Write(byte* target, in IpAddress address, ushort port)
     {
@@ -21,6 +22,11 @@ internal static unsafe class SocketAddress
         *(ushort*)target = (ushort)(isIPv6 ? Constants.FamilyIPv6 : Constants.FamilyIPv4);
         BinaryPrimitives.WriteUInt16BigEndian(octets[2..], port);
         address.WriteTo(octets[(isIPv6 ? 8 : 4)..]);
+        if (isIPv6)
+        {
+            *(uint*)(target + ScopeOffset) = address.Scope;
+        }
+
         return (uint)size;
     }
 
@@ -43,7 +49,9 @@ internal static unsafe class SocketAddress
         if (family == Constants.FamilyIPv6 && length >= SizeIPv6)
         {
             port = BinaryPrimitives.ReadUInt16BigEndian(new ReadOnlySpan<byte>(source + 2, 2));
-            return IpAddress.FromBytes(new ReadOnlySpan<byte>(source + 8, 16));
+
+            // The kernel fills in the scope of link-local addresses only.
+            return IpAddress.FromBytes(new ReadOnlySpan<byte>(source + 8, 16)) with { Scope = *(uint*)(source + ScopeOffset) };
         }
 
         return default;

@@ -75,6 +75,11 @@ public sealed partial class Netlink
             request.Attribute((int)RouteAttribute.Mark, mark);
         }
 
+        if (destination.Scope != 0)
+        {
+            request.Attribute((int)RouteAttribute.OutgoingInterface, destination.Scope);
+        }
+
         RouteInfo answer = default;
         error = _socket.Ask(ref request, (_, body) => answer = ParseRoute(body, source), out _);
         if (error == Errno.None && answer.Mtu == 0 && TryFindLink(answer.InterfaceIndex, out LinkInfo link))

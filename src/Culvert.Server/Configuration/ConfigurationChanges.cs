@@ -1,3 +1,5 @@
+using Culvert.Subscribers.Policy;
+
 namespace Culvert.Server.Configuration;
 
 /// <summary>What differs between two configurations, in words for the operator who reloads.</summary>
@@ -25,8 +27,42 @@ internal static class ConfigurationChanges
         NeedsRestart(changes, "interface", SettingChanges.Of(before.Interface, after.Interface));
         NeedsRestart(changes, "forwarding", SettingChanges.Of(before.Forwarding, after.Forwarding));
         NeedsRestart(changes, "api", SettingChanges.Of(before.Api, after.Api));
-        NeedsRestart(changes, "limits", SettingChanges.Of(before.Settings.Limits, after.Settings.Limits));
+        CompareLimits(changes, before.Settings.Limits, after.Settings.Limits);
         return changes;
+    }
+
+    /// <summary>The sections of the file in which something differs, by their keys.</summary>
+    public static IReadOnlyList<string> Sections(NodeConfiguration before, NodeConfiguration after)
+    {
+        NodeSettings old = before.Settings;
+        NodeSettings now = after.Settings;
+        (string Name, bool IsSame)[] sections =
+        [
+            ("node", old.NodeName == now.NodeName),
+            ("listen", before.Listen.SequenceEqual(after.Listen)),
+            ("interface", before.Interface == after.Interface),
+            ("peers", old.Peers.SequenceEqual(now.Peers)),
+            ("profiles", old.Profiles.SequenceEqual(now.Profiles)),
+            ("pools", old.Pools.SequenceEqual(now.Pools)),
+            ("users", old.Users.SequenceEqual(now.Users)),
+            ("dial", old.Dial.SequenceEqual(now.Dial)),
+            ("limits", old.Limits == now.Limits),
+            ("forwarding", before.Forwarding == after.Forwarding),
+            ("api", before.Api == after.Api),
+        ];
+        return [.. sections.Where(s => !s.IsSame).Select(s => s.Name)];
+    }
+
+    private static void CompareLimits(List<string> changes, NodeLimits before, NodeLimits after)
+    {
+        NodeLimits inForce = before.TakeOver(after);
+        IReadOnlyList<string> atOnce = SettingChanges.Of(before, inForce);
+        if (atOnce.Count > 0)
+        {
+            changes.Add($"limits changed: {string.Join(", ", atOnce)}");
+        }
+
+        NeedsRestart(changes, "limits", SettingChanges.Of(inForce, after));
     }
 
     private static void Compare<[System.Diagnostics.CodeAnalysis.DynamicallyAccessedMembers(SettingChanges.Needed)] T>(
@@ -39,10 +75,28 @@ internal static class ConfigurationChanges
         changes.AddRange(old.Where(g => !now.Contains(g.Key)).Select(g => $"{what} '{g.Key}' removed"));
         foreach (IGrouping<string, T> entries in now.Where(g => old.Contains(g.Key) && !g.SequenceEqual(old[g.Key])))
         {
-            // Several entries may have one name ("any"): then it is not clear which became which.
-            bool isOne = entries.Count() == 1 && old[entries.Key].Count() == 1;
-            string which = isOne ? $": {string.Join(", ", SettingChanges.Of(old[entries.Key].Single(), entries.Single()))}" : "";
-            changes.Add($"{what} '{entries.Key}' changed{which}");
+            changes.AddRange(CompareEntries($"{what} '{entries.Key}'", [.. old[entries.Key]], [.. entries]));
+        }
+    }
+
+    /// <summary>Entries of one name ("any"): as long as none was added or removed, each is compared with the one in its place.</summary>
+    private static IEnumerable<string> CompareEntries<[System.Diagnostics.CodeAnalysis.DynamicallyAccessedMembers(SettingChanges.Needed)] T>(
+        string which, T[] before, T[] after)
+        where T : class
+    {
+        if (before.Length != after.Length)
+        {
+            yield return $"{which} changed: {before.Length} entries become {after.Length}";
+            yield break;
+        }
+
+        for (int i = 0; i < after.Length; i++)
+        {
+            if (!before[i].Equals(after[i]))
+            {
+                string place = after.Length == 1 ? "" : $" (entry {i + 1} of {after.Length})";
+                yield return $"{which}{place} changed: {string.Join(", ", SettingChanges.Of(before[i], after[i]))}";
+            }
         }
     }
 

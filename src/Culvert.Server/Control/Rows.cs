@@ -163,9 +163,10 @@ internal sealed record SessionRow
 /// <param name="SecretsWrong">Tunnels whose peer could not prove that it knows the secret.</param>
 /// <param name="RateLimited">SCCRQs and calls beyond the rates, and calls deferred because authentication was behind.</param>
 /// <param name="OverLimit">SCCRQs and calls beyond the limits.</param>
+/// <param name="ControlWaiting">Control messages beyond its share of the loop's turns, which wait for a later one.</param>
 internal sealed record PeerRow(
     string Peer, IReadOnlyList<string> Rule, IReadOnlyList<string> HostName, int Tunnels, int HalfOpen, int Sessions,
-    long Refused, long SecretsWrong, long RateLimited, long OverLimit, long UsersRejected);
+    long Refused, long SecretsWrong, long RateLimited, long OverLimit, long UsersRejected, int ControlWaiting);
 
 internal sealed record PoolRow(string Name, string Prefix, string Gateway, int InUse, int Capacity, long Exhausted);
 
@@ -185,7 +186,9 @@ internal sealed record CloseRequest(IReadOnlyList<string> Ids, string? Reason);
 
 internal sealed record CloseAnswer(int Closed, IReadOnlyList<string> Unknown);
 
-internal sealed record ReloadAnswer(IReadOnlyList<string> Changes);
+/// <param name="Changes">In words, one for each entry that changed; empty when nothing did.</param>
+/// <param name="Sections">The sections of the file in which something changed, by their keys.</param>
+internal sealed record ReloadAnswer(IReadOnlyList<string> Changes, IReadOnlyList<string> Sections);
 
 internal sealed record ErrorAnswer(string Error);
 

@@ -49,4 +49,17 @@ public sealed record NodeLimits
 
     /// <summary>Ended sessions whose history is kept.</summary>
     public int EndedSessionsKept { get; init; } = EndpointLimits.Default.EndedSessionsKept;
+
+    /// <summary>
+    /// What is in force after a reload: all of <paramref name="next"/> but those by which tables and queues were made when the node
+    /// started.
+    /// </summary>
+    public NodeLimits TakeOver(NodeLimits next) => next with
+    {
+        Tunnels = Tunnels,
+        Sessions = Sessions,
+        PendingStarts = PendingStarts,
+        EndedTunnelsKept = EndedTunnelsKept,
+        EndedSessionsKept = EndedSessionsKept,
+    };
 }

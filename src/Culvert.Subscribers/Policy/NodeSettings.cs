@@ -78,6 +78,17 @@ public sealed record Profile
     /// <summary>At most two are told to a client (RFC 1877).</summary>
     public IReadOnlyList<IpAddress> Dns { get; init; } = [];
 
+    /// <summary>
+    /// Domains that clients who ask by DHCPINFORM are told (RFC 2132 section 3.17, RFC 3397): the first is their own, all are searched.
+    /// </summary>
+    public IReadOnlyList<string> DnsSuffix { get; init; } = new ValueList<string>([]);
+
+    /// <summary>
+    /// IPv4 networks that such clients are to send through the tunnel (RFC 3442), at most <see cref="Dhcp.ClientParameters.MostRoutes"/>.
+    /// A client that is told some takes no other default route: it gets one only if 0.0.0.0/0 is among them.
+    /// </summary>
+    public IReadOnlyList<IpPrefix> ClientRoutes { get; init; } = new ValueList<IpPrefix>([]);
+
     /// <summary>No data either way for so long ends the session; zero for never.</summary>
     public TimeSpan IdleTimeout { get; init; }
 

@@ -156,7 +156,7 @@ internal sealed class TextTarget : FuzzTarget
                 Must(!HostPort.TryParse(text, 1701, out string host, out _) || host.Length > 0, "a host without a name");
                 break;
             case 3:
-                Must(!DurationText.TryParse(text, out TimeSpan duration) || (duration >= TimeSpan.Zero && DurationText.Format(duration).Length > 0), "time before the beginning");
+                Must(!DurationText.TryParse(text, out TimeSpan duration) || (duration >= TimeSpan.Zero && DurationText.TryParse(DurationText.Format(duration), out TimeSpan printed) && printed == duration), "a duration printed and read again is another");
                 break;
             case 4:
                 int half = text.Length / 2;

@@ -20,6 +20,7 @@ public static class FuzzTargets
         new CoalesceTarget(),
         new DataReorderTarget(),
         new CaptureTarget(),
+        new DhcpTarget(),
         new NetlinkTarget(),
         new TextTarget(),
         new ControlApiTarget(),

@@ -14,7 +14,7 @@ public static class Requirements
 
     private static readonly (string File, string Package)[] GuestPrograms =
     [
-        ("linux.uml", "user-mode-linux"), ("xl2tpd", "xl2tpd"), ("pppd", "ppp"), ("modprobe", "kmod"),
+        ("linux.uml", "user-mode-linux"), ("xl2tpd", "xl2tpd"), ("pppd", "ppp"), ("modprobe", "kmod"), ("perl", "perl-base"),
     ];
 
     private static readonly Lazy<string> RepositoryRoot = new(FindRepositoryRoot);

@@ -19,6 +19,24 @@ public sealed class AdmissionTests
         Assert.Equal(12, bench.Endpoint.HalfOpenCount); // two per second
     }
 
+    /// <summary>A reload: what bounds the future changes, what tables were made by does not, and nothing that is there is closed.</summary>
+    [Fact]
+    public void Other_limits_hold_from_now_on()
+    {
+        var bench = new Bench(limits: EndpointLimits.Default with { StartRatePerPeer = new(1, 5), MaxHalfOpenTunnelsPerPeer = 64 });
+        Start(bench, "198.51.100.7", 20);
+        Assert.Equal(5, bench.Endpoint.HalfOpenCount);
+        EndpointLimits before = bench.Endpoint.Limits;
+        bench.Endpoint.Apply(before with { StartRatePerPeer = RateLimit.None, MaxHalfOpenTunnelsPerPeer = 8, MaxTunnels = 1, MaxSessions = 1, PendingStarts = 1 });
+        Start(bench, "198.51.100.7", 20, first: 100);
+        Assert.Equal(8, bench.Endpoint.HalfOpenCount);
+        bench.Endpoint.Apply(before with { StartRatePerPeer = RateLimit.None, MaxHalfOpenTunnelsPerPeer = 3 });
+        Assert.Equal(8, bench.Endpoint.HalfOpenCount);
+        Start(bench, "198.51.100.8", 20);
+        Assert.Equal(11, bench.Endpoint.HalfOpenCount);
+        Assert.Equal((before.MaxTunnels, before.MaxSessions, before.PendingStarts), (bench.Endpoint.Limits.MaxTunnels, bench.Endpoint.Limits.MaxSessions, bench.Endpoint.Limits.PendingStarts));
+    }
+
     [Fact]
     public void Repeated_SCCRQ_of_a_known_start_costs_nothing()
     {

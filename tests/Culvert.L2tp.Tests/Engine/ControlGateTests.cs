@@ -55,6 +55,28 @@ public sealed class ControlGateTests
     }
 
     [Fact]
+    public void Who_waits_is_told_by_address()
+    {
+        _gate.BeginTurn();
+        for (int i = 0; i < 80; i++)
+        {
+            _gate.TryAdmit(PathOf(1), Message(i), isEstablished: true);
+            _gate.TryAdmit(PathOf(1), Message(i), isEstablished: false);
+            _gate.TryAdmit(PathOf(2), Message(i), isEstablished: true);
+        }
+
+        Assert.True(_gate.TryAdmit(PathOf(3), Message(1), isEstablished: false));
+        IReadOnlyDictionary<IpAddress, int> waiting = _gate.WaitingByPeer();
+        Assert.Equal([PathOf(1).Peer.Address, PathOf(2).Peer.Address], waiting.Keys.Order());
+        Assert.Equal(_gate.Waiting, waiting.Values.Sum());
+        Assert.Equal(16, waiting[PathOf(2).Peer.Address]);
+        Assert.True(waiting[PathOf(1).Peer.Address] > 16 + 16);
+        _gate.BeginTurn();
+        _ = TakeAll();
+        Assert.Equal(_gate.Waiting, _gate.WaitingByPeer().Values.Sum());
+    }
+
+    [Fact]
     public void Turn_is_bounded_and_established_tunnels_come_first()
     {
         _gate.BeginTurn();

@@ -188,6 +188,14 @@ public sealed class ConfigurationFileTests
         Assert.Empty(Good("dial: [{ name: office, lns: vpn.example, user: u, password: p }]").Listen);
     }
 
+    [Fact]
+    public void A_link_local_address_needs_its_interface()
+    {
+        Assert.Equal((IpAddress.Parse("fe80::1%1"), (ushort)1702), Good("listen: \"[fe80::1%lo]:1702\"").Listen.Select(l => (l.Address, l.Port)).Single());
+        Assert.Contains("'fe80::1' is link-local and names no interface", Assert.Single(Bad("listen: \"[fe80::1]:1702\"")), StringComparison.Ordinal);
+        Assert.Contains("'fe80::1%nolink' is link-local and names no interface", Assert.Single(Bad("listen: \"[fe80::1%nolink]:1702\"")), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("500ms", 500)]
     [InlineData("60s", 60_000)]

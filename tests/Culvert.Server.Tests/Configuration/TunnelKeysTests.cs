@@ -149,10 +149,54 @@ public sealed class TunnelKeysTests
                 "peer 'a' changed: secret changed, hello 1m becomes 1m30s",
                 "the order of peers changed: the first that matches decides",
                 "user 'alice' changed: password changed, routes [] becomes [198.51.100.0/24]",
-                "limits changed (sessions 10 becomes 20, call-rate 5000/s (burst 20000) becomes 100/s (burst 400)): takes effect when the node is started again",
+                "limits changed: call-rate 5000/s (burst 20000) becomes 100/s (burst 400)",
+                "limits changed (sessions 10 becomes 20): takes effect when the node is started again",
             ],
             ConfigurationChanges.Describe(before, after));
+        Assert.Equal(["peers", "users", "limits"], ConfigurationChanges.Sections(before, after));
         Assert.Empty(ConfigurationChanges.Describe(after, after));
+    }
+
+    [Fact]
+    public void A_reload_of_nothing_but_the_loopback_user_says_so()
+    {
+        NodeConfiguration before = Good(Profile + "peers: [{ match: any, outgoing-calls: { handler: loopback, user: tester, password: one } }]");
+        NodeConfiguration after = Good(Profile + "peers: [{ match: any, outgoing-calls: { handler: loopback, user: other, password: two } }]");
+        Assert.Equal(["peer 'any' changed: outgoing-calls user 'tester' becomes 'other', outgoing-calls password changed"], ConfigurationChanges.Describe(before, after));
+        Assert.Equal(["peers"], ConfigurationChanges.Sections(before, after));
+    }
+
+    [Fact]
+    public void Of_entries_with_one_name_the_one_that_changed_is_told()
+    {
+        NodeConfiguration before = Good(Profile + "peers: [{ match: any, max-sessions: 1 }, { match: any, max-sessions: 2 }]");
+        NodeConfiguration after = Good(Profile + "peers: [{ match: any, max-sessions: 1 }, { match: any, max-sessions: 3 }]");
+        Assert.Equal(["peer 'any' (entry 2 of 2) changed: max-sessions 2 becomes 3"], ConfigurationChanges.Describe(before, after));
+        NodeConfiguration fewer = Good(Profile + "peers: [{ match: any, max-sessions: 3 }]");
+        Assert.Equal(["peer 'any' changed: 2 entries become 1"], ConfigurationChanges.Describe(after, fewer));
+    }
+
+    /// <summary>Every limit is either in force at once or named as one that needs a restart; none is forgotten.</summary>
+    [Fact]
+    public void Every_limit_changes_at_once_or_says_that_it_does_not()
+    {
+        string[] needRestart = ["tunnels", "sessions", "pending-starts", "ended-tunnels-kept", "ended-sessions-kept"];
+        string[] atOnce =
+        [
+            "half-open-tunnels", "half-open-tunnels-per-peer", "half-open-retransmits", "pending-starts-above", "half-open-sessions",
+            "authentications-in-flight", "start-rate", "start-rate-per-peer", "call-rate",
+        ];
+        Assert.Equal(typeof(NodeLimits).GetProperties().Length, needRestart.Length + atOnce.Length);
+        NodeConfiguration before = Good(Profile);
+        foreach (string key in needRestart.Concat(atOnce))
+        {
+            NodeConfiguration after = Good($"{Profile}limits: {{ {key}: 7 }}");
+            string change = Assert.Single(ConfigurationChanges.Describe(before, after));
+            string start = needRestart.Contains(key) ? "limits changed (" : "limits changed: ";
+            Assert.StartsWith($"{start}{key} ", change, StringComparison.Ordinal);
+            NodeLimits inForce = before.Settings.Limits.TakeOver(after.Settings.Limits);
+            Assert.Equal(needRestart.Contains(key) ? before.Settings.Limits : after.Settings.Limits, inForce);
+        }
     }
 
     [Fact]

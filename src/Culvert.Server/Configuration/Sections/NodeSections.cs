@@ -11,6 +11,11 @@ internal static class NodeSections
         string text = reader.TextOf(node);
         if (HostPort.TryParse(text, ConfigurationFile.DefaultPort, out string host, out ushort port) && IpAddress.TryParse(host, out IpAddress address))
         {
+            if (address is { IsLinkLocal: true, Scope: 0 })
+            {
+                reader.Errors.Add(node, $"'{host}' is link-local and names no interface of this machine; write one behind it, as in \"[fe80::1%eth0]:1701\"");
+            }
+
             return new ListenAddress(address, port);
         }
 

@@ -28,6 +28,8 @@ internal static class ProfilesSection
             Authentication = methods.Count > 0 ? methods : defaults.Authentication,
             Pool = pool ?? (pools.Count == 1 ? pools[0].Name : null),
             Dns = dns,
+            DnsSuffix = ClientKeys.DnsSuffix(map),
+            ClientRoutes = ClientKeys.Routes(map),
             IdleTimeout = map.Duration("idle-timeout", defaults.IdleTimeout, SharedKeys.LongestTimer),
             SessionTimeout = map.Duration("session-timeout", defaults.SessionTimeout, SharedKeys.LongestTimer),
             EchoInterval = map.Duration("echo-interval", defaults.EchoInterval, SharedKeys.LongestTimer),
