@@ -20,6 +20,9 @@ internal sealed class EndpointRun
     {
         MaxTunnels = 12,
         MaxHalfOpenTunnels = 6,
+
+        // Small enough that they overwrite each other, and that making room for them is no great allocation.
+        PendingStarts = 64,
         MaxHalfOpenTunnelsPerPeer = 4,
         MaxSessions = 16,
         MaxHalfOpenSessions = 8,
