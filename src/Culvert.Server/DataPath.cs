@@ -56,7 +56,7 @@ internal sealed class DataPath : IDisposable
     private readonly PacketCoalescer _joiner;
     private readonly BufferRange[] _pieces = new BufferRange[PacketCoalescer.LongestRun];
     private readonly byte[] _offloadHeader = new byte[OffloadHeader.Size];
-    private readonly byte[] _tunBuffer = new byte[PacketStart + (1 << 16)];
+    private readonly PacketBuffer _tunBuffer = new(PacketStart + (1 << 16));
     private readonly byte[] _reply = new byte[OffloadHeader.Size + Forwarder.ReplyCapacity];
 
     // Where the packets in the joiner go: those of another TUN wait until they are gone.
@@ -137,7 +137,7 @@ internal sealed class DataPath : IDisposable
             }
             else if (_shared is not null)
             {
-                octets.CopyTo(_tunBuffer.AsSpan(PacketStart));
+                octets.CopyTo(_tunBuffer.Octets[PacketStart..]);
                 Encapsulate(_shared, default, facts.Offload, octets.Length, now);
             }
 
@@ -156,7 +156,11 @@ internal sealed class DataPath : IDisposable
         }
     }
 
-    public void Dispose() => _incoming.Dispose();
+    public void Dispose()
+    {
+        _incoming.Dispose();
+        _tunBuffer.Dispose();
+    }
 
     private bool Receive(Listener listener, Timestamp now)
     {
@@ -336,7 +340,7 @@ internal sealed class DataPath : IDisposable
         int octets = 0;
         for (int i = 0; i < TunTurn && octets < TunTurnOctets; i++)
         {
-            if (port.Tun.Read(_tunBuffer.AsSpan(PacketStart - header), out int length) != TunResult.Packet)
+            if (port.Tun.Read(_tunBuffer.Octets[(PacketStart - header)..], out int length) != TunResult.Packet)
             {
                 return false;
             }
@@ -344,7 +348,7 @@ internal sealed class DataPath : IDisposable
             octets += length;
             _fromTun++;
             OffloadHeader offload = default;
-            if (header == 0 || OffloadHeader.TryRead(_tunBuffer.AsSpan(PacketStart - header, header), out offload))
+            if (header == 0 || OffloadHeader.TryRead(_tunBuffer.Octets.Slice(PacketStart - header, header), out offload))
             {
                 Encapsulate(port, session, offload, length - header, now);
             }
@@ -355,15 +359,15 @@ internal sealed class DataPath : IDisposable
 
     private void Encapsulate(TunPort port, SessionKey session, in OffloadHeader offload, int length, Timestamp now)
     {
-        var frames = new OutgoingFrames(_listeners, _tunBuffer, _taps, now);
+        var frames = new OutgoingFrames(_listeners, _tunBuffer.Octets, _taps, now);
         Span<byte> reply = _reply.AsSpan(OffloadHeader.Size);
         Encapsulation sent = port.Dial is null
-            ? _forwarder.EncapsulateOffloaded(offload, _tunBuffer, PacketStart, length, reply, now, ref frames)
-            : _forwarder.EncapsulateOffloadedTo(session, offload, _tunBuffer, PacketStart, length, reply, now, ref frames);
+            ? _forwarder.EncapsulateOffloaded(offload, _tunBuffer.Octets, PacketStart, length, reply, now, ref frames)
+            : _forwarder.EncapsulateOffloadedTo(session, offload, _tunBuffer.Octets, PacketStart, length, reply, now, ref frames);
         if (sent.Kind == EncapsulationKind.HandOver)
         {
             // A finished checksum is not to be finished again.
-            _handover!.Add(new HandedOver { Offload = offload.Kind == SegmentKind.None ? default : offload }, _tunBuffer.AsSpan(PacketStart, length));
+            _handover!.Add(new HandedOver { Offload = offload.Kind == SegmentKind.None ? default : offload }, _tunBuffer.Octets.Slice(PacketStart, length));
         }
         else if (sent.Kind == EncapsulationKind.Reply)
         {

@@ -55,6 +55,8 @@ internal static class Constants
 
     internal const short PollOut = 4;
 
+    internal const int AdviseHugePage = 14;
+
     internal const int EpollAdd = 1;
     internal const int EpollDelete = 2;
     internal const int EpollModify = 3;

@@ -8,14 +8,27 @@ internal sealed unsafe class NativeBlock : SafeHandle
     private const nuint Alignment = 4096;
 
     private readonly nuint _size;
+    private readonly HugePage? _page;
     private nuint _used;
 
     internal NativeBlock(nuint size)
         : base(0, ownsHandle: true)
     {
         _size = size;
-        SetHandle((nint)NativeMemory.AlignedAlloc(size, Alignment));
-        NativeMemory.Clear((void*)handle, size);
+        if (size >= HugePage.Size / 2)
+        {
+            SetHandle(HugePage.Allocate(size));
+        }
+        else if (size >= HugePage.LeastBlock)
+        {
+            _page = HugePage.Share(size, out nint address);
+            SetHandle(address);
+        }
+        else
+        {
+            SetHandle((nint)NativeMemory.AlignedAlloc(size, Alignment));
+            NativeMemory.Clear((void*)handle, size);
+        }
     }
 
     public override bool IsInvalid => handle == 0;
@@ -36,7 +49,15 @@ internal sealed unsafe class NativeBlock : SafeHandle
 
     protected override bool ReleaseHandle()
     {
-        NativeMemory.AlignedFree((void*)handle);
+        if (_page is null)
+        {
+            NativeMemory.AlignedFree((void*)handle);
+        }
+        else
+        {
+            _page.Return();
+        }
+
         return true;
     }
 
