@@ -23,7 +23,7 @@ def plan(options, names):
     forwarding = {"what": "forwarding", "tcp": options.seconds, "packets": options.packet_seconds, "probes": options.probe_seconds}
     cells = []
     for name in names:
-        if "real" in options.links:
+        if "real" in options.links and (options.tcp and name != "kernel-rps" or options.packets):
             cells.append(("real", name, forwarding | {"links": "real", "wants_tcp": options.tcp and name != "kernel-rps", "wants_packets": options.packets}))
         if "super" in options.links and options.tcp and name in AS_IT_IS:
             cells.append(("super", name, forwarding | {"links": "super", "wants_tcp": True, "wants_packets": False}))
@@ -40,13 +40,13 @@ def missing(name):
     return [p for p in contestants.PROGRAMS.get(name, []) if not (os.path.exists(p) or shutil.which(p))]
 
 
-def measure(kind, name, settings, patience=120):
+def measure(options, name, settings, patience=150):
     lacking = missing(name)
     if lacking:
         return {"skipped": f"not installed: {', '.join(lacking)}"}
     with tempfile.NamedTemporaryFile(prefix="bench-") as result:
         command = ["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child", "--",
-                   sys.executable, os.path.join(HERE, "cell.py"), json.dumps(settings | {"contestant": name}), result.name]
+                   sys.executable, os.path.join(HERE, "cell.py"), json.dumps(settings | {"contestant": name, "awake": not options.asleep}), result.name]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         try:
             trouble = process.communicate(timeout=patience)[1]
@@ -71,6 +71,7 @@ def arguments():
     parser.add_argument("--what", default="tcp,packets,sessions", help="some of tcp,packets,sessions")
     parser.add_argument("--links", default="real,super", help="real: frames of at most 1500 octets; super: as it is")
     parser.add_argument("--many", type=int, default=60_000, help="very many sessions (60000)")
+    parser.add_argument("--asleep", action="store_true", help="let processors that wait sleep; without it /dev/cpu_dma_latency is held at 0")
     parser.add_argument("--quick", action="store_true", help="one round, fewer sessions, no large table: to see that it works")
     parser.add_argument("--output", default="", help="folder for compare.json and compare.md (artifacts/bench)")
     options = parser.parse_args()
@@ -92,7 +93,7 @@ def main():
     work = [(r, *cell) for r in range(options.rounds) for cell in plan(options, names)]
     try:
         for at, (number, kind, name, settings) in enumerate(work):
-            figures = measure(kind, name, settings)
+            figures = measure(options, name, settings)
             results.append({"round": number, "kind": kind, "contestant": name, "figures": figures})
             why = report.skipped(figures)
             told = f"SKIPPED: {why}" if why else ", ".join(f"{k[4:]} {v:.0f}" for k, v in figures.items() if k.startswith("tcp_")) or "done"

@@ -183,14 +183,14 @@ def ethtool(namespace, device, features):
         inside(namespace, ["ethtool", "-K", device, feature, value], check=False)
 
 
-def own_threads():
+def own_threads(on=True):
     """
     The LNS's devices are polled by kernel threads of their own, as a card's interrupt would be handled on another processor. Without it
     veth hands every packet on, alone, inside the call that sent it: the generator's call would do the forwarding.
     """
     for device in ("a1", "s1"):
         ethtool("lns", device, "gro on")
-        in_sysfs("lns", f"/sys/class/net/{device}/threaded", "1")
+        in_sysfs("lns", f"/sys/class/net/{device}/threaded", str(int(on)))
 
 
 def in_sysfs(namespace, file, value):
@@ -233,14 +233,19 @@ class Awake:
     to somebody else, and comes back up to milliseconds late: that is the host's latency, not the program's.
     """
 
-    def __enter__(self):
-        try:
-            self.file = os.open("/dev/cpu_dma_latency", os.O_WRONLY)
-            os.write(self.file, bytes(4))
-        except OSError:
-            self.file = None
-        return self
+    def __init__(self, wanted=True):
+        self.file, self.wanted = None, wanted
+        self.begin()
 
-    def __exit__(self, *_):
+    def begin(self):
+        try:
+            if self.wanted:
+                self.file = os.open("/dev/cpu_dma_latency", os.O_WRONLY)
+                os.write(self.file, bytes(4))
+        except OSError:
+            pass            # not to be had here: the machine is as it is
+
+    def end(self):
         if self.file is not None:
             os.close(self.file)
+            self.file = None

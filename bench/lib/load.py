@@ -128,7 +128,7 @@ class SocketGenerator:
         os.waitpid(self.child, 0)
 
     def pace(self, rate, stop):
-        """So many packets per second in steps of half a millisecond, until told to stop."""
+        """So many packets per second in steps of half a millisecond, until told to stop; packets sent. It sleeps in between."""
         begin, sent = time.monotonic(), 0
         while not stop():
             due = int((time.monotonic() - begin) * rate) - sent
@@ -184,18 +184,17 @@ def observe(generator, rate, count, seconds, program=None):
 
 def most(generator, count, seconds, program=None, begin=100_000):
     """
-    The most that gets through: offers more and more until a quarter is lost, and takes the best. Offered far too much, a receiver
-    spends its time on what it throws away, which is another question.
+    The most that gets through: offers more and more until a third is lost twice, and takes the best. Offered far too much, a receiver
+    spends its time on what it throws away, which is another question; one loss may be the machine's.
     """
-    tried, rate = [], begin
-    while True:
+    tried, rate, losses = [], begin, 0
+    while losses < 2 and rate < 5e6:
         tried.append(observe(generator, rate, count, seconds, program))
+        losses += tried[-1]["pps"] < 0.67 * rate
+        rate *= 1.5
         time.sleep(0.02)
-        enough = tried[-1]["pps"] < 0.75 * rate
-        if rate >= begin and not enough and rate < 3e6:
-            rate *= 1.35
-        elif enough and rate <= begin and rate > 10_000:
-            rate /= 1.6         # even the first was too much: look below
-        else:
-            break
+    rate = begin
+    while max(t["pps"] for t in tried) < 0.67 * rate and rate > 10_000:     # even the first was too much: look below
+        rate /= 1.5
+        tried.append(observe(generator, rate, count, seconds, program))
     return max(tried, key=lambda t: t["pps"])

@@ -151,19 +151,6 @@ class Generator:
         bpf(PROG_RUN, struct.pack("=IIIIQQIIIIQQIII", self.program, 0, self.size, 0, ctypes.addressof(frame), 0, count, 0, 0, 0, 0, 0,
                                   LIVE_FRAMES, 0, min(BATCH, count)))
 
-    def pace(self, rate, stop):
-        """So many packets per second in steps of half a millisecond, until told to stop; packets sent."""
-        put(self.state, 0, struct.pack("=QQQ", self.sent, 0, 0))
-        begin, sent = time.monotonic(), 0
-        with lab.entered(self.namespace):
-            while not stop():
-                due = int((time.monotonic() - begin) * rate) - sent
-                if due > 0:
-                    self.run(min(due, 2 * BATCH))
-                    sent += min(due, 2 * BATCH)
-                time.sleep(0.0005)
-        return sent
-
     def close(self):
         for file in (self.program, self.frames, self.state):
             os.close(file)
