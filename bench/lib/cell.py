@@ -200,34 +200,24 @@ def set_up(contestant, settings):
 
 def scale(contestant, settings):
     """
-    How ten sessions forward alone, how as many do as there can be, all of them in use, and how the ten do alone again. On the way: how fast they
-    are set up, what they take, and what is given back.
+    How an LNS forwards with as many sessions as there can be, all of them in use, and how with ten when the others are gone. On the way: how fast
+    they are set up, what they take, and what is given back.
     """
     contestant.start_lns()
-    figures, alone = {}, {"up": [], "down": []}
     ten = Sessions(contestant, 1, 10, "ten")
-
-    def measure_ten():
-        lab.own_threads()
-        for way, seen in alone.items():
-            seen.append(ten.most(contestant, (64,), way, settings["packets"])["pps"])
-
-    measure_ten()
-    figures["resident_ten_mb"] = contestant.lns.resident() / 1e6
-    lab.own_threads(False)      # a burst of blast's can be larger than the veth's ring, which then loses some
+    figures = {"resident_ten_mb": contestant.lns.resident() / 1e6}
     many = Sessions(contestant, settings["tunnels"], settings["sessions"] // settings["tunnels"], "many", settings["patience"], lab.BLAST_MANY)
     figures |= {"sessions": len(many.known), "resident_up_mb": contestant.lns.resident() / 1e6}
-    lab.own_threads()
-    for way in alone:
-        figures[f"many_{way}"] = many.most(contestant, (64,), way, settings["packets"], begin=max(20_000, alone[way][0] / 1.8))["pps"]
+    lab.own_threads()       # only now: a burst of blast's can be larger than the veth's ring, which then loses some
+    for way in ("up", "down"):
+        figures[f"many_{way}"] = many.most(contestant, (64,), way, settings["packets"])["pps"]
     figures["resident_mb"] = contestant.lns.resident() / 1e6
     report = many.end()
     figures["resident_closed_mb"] = contestant.lns.resident() / 1e6
-    measure_ten()
-    figures["resident_later_mb"] = contestant.lns.resident() / 1e6
-    for way, seen in alone.items():
-        figures[f"ten_{way}"] = sum(seen) / len(seen)
+    for way in ("up", "down"):
+        figures[f"ten_{way}"] = ten.most(contestant, (64,), way, settings["packets"])["pps"]
         figures[f"kept_{way}"] = figures[f"many_{way}"] / figures[f"ten_{way}"]
+    figures["resident_later_mb"] = contestant.lns.resident() / 1e6
     os.killpg(ten.blast.pid, signal.SIGKILL)
     at = [0, *report["set-up"]["thousands-at"]]
     if len(at) > 50:

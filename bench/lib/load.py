@@ -73,7 +73,8 @@ class SocketGenerator:
 
     class _Message(ctypes.Structure):
         _fields_ = [("name", ctypes.c_void_p), ("name_length", ctypes.c_uint32), ("vectors", ctypes.c_void_p), ("count", ctypes.c_size_t),
-                    ("control", ctypes.c_void_p), ("control_length", ctypes.c_size_t), ("flags", ctypes.c_int), ("sent", ctypes.c_uint32)]
+                    ("control", ctypes.c_void_p), ("control_length", ctypes.c_size_t), ("flags", ctypes.c_int), ("_", ctypes.c_int),
+                    ("sent", ctypes.c_uint32), ("__", ctypes.c_int)]
 
     def __init__(self, namespace, device, destination_mac, packets):
         with lab.entered(namespace):
@@ -134,7 +135,7 @@ class SocketGenerator:
             due = int((time.monotonic() - begin) * rate) - sent
             while due > 0:
                 step = min(due, BATCH)
-                self.send(step)
+                self.send(step)     # what the device does not take is lost, as on a wire
                 sent += step
                 due -= step
             time.sleep(0.0005)
