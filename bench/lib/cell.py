@@ -210,6 +210,7 @@ def scale(contestant, settings):
     figures |= {"sessions": len(many.known), "resident_up_mb": contestant.lns.resident() / 1e6}
     lab.own_threads()       # only now: a burst of blast's can be larger than the veth's ring, which then loses some
     for way in ("up", "down"):
+        ten.most(contestant, (64,), way, settings["packets"] / 2)       # the code may not have been compiled for good yet
         figures[f"many_{way}"] = many.most(contestant, (64,), way, settings["packets"])["pps"]
     figures["resident_mb"] = contestant.lns.resident() / 1e6
     report = many.end()
