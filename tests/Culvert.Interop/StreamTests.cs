@@ -29,7 +29,8 @@ public sealed class StreamTests
             {
                 CommandResult result = await scenario.CommandAsync(
                     scenario.ClientNamespace, ["iperf3", "-c", FourHosts.Server, "-t", $"{Seconds}", "-i", "1", "-P", $"{streams}", "-J", .. way], TimeSpan.FromSeconds(30));
-                Judge(scenario, JsonDocument.Parse(result.Succeeded).RootElement, way.Length == 0 ? "up" : "down");
+                using var report = JsonDocument.Parse(result.Succeeded);
+                Judge(scenario, report.RootElement, way.Length == 0 ? "up" : "down");
             }
 
             await pair.StopAsync();
