@@ -118,7 +118,7 @@ class Sessions:
 
 def through_lns(contestant, seconds):
     figures = {}
-    sessions = Sessions(contestant, 1, 8)
+    sessions = Sessions(contestant, 1, 8, patience=8)
     lab.own_threads()
     for size, sizes in (("64", (64,)), ("imix", load.IMIX)):
         for way in ("up", "down"):
