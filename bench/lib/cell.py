@@ -46,16 +46,18 @@ def tcp(contestant, seconds):
 
 
 def both_ends(contestant, seconds):
-    """Packets from client to server and back, through LAC and LNS."""
+    """Packets from client to server and back, through LAC and LNS, as many as the processors have time for."""
     figures = {}
     ways = (("up", "client", "c0", lab.mac("lac", "l0"), contestant.pair[0], contestant.sinks[0], "server"),
             ("down", "server", "s0", lab.mac("lns", "s1"), contestant.pair[1], contestant.sinks[1], "client"))
+    lab.ethtool("lac", "l0", "gro on")
+    lab.ethtool("lns", "s1", "gro on")
     for size, sizes in (("64", (64,)), ("imix", load.IMIX)):
         for way, namespace, device, target, source, sink, end in ways:
             if sink is None or contestant.auth and way == "down":
                 continue            # these are measured at the LNS alone
-            generator = load.Generator(namespace, device, target, load.packets(source, sink, sizes))
-            figures[f"both_{size}_{way}"] = load.flood(generator, lambda: lab.packets_in(end), seconds, contestant.lns)
+            generator = load.generator(namespace, device, target, load.packets(source, sink, sizes))
+            figures[f"both_{size}_{way}"] = load.observe(generator, 0, lambda: lab.packets_in(end), seconds, contestant.lns)
             generator.close()
     return figures
 
@@ -63,14 +65,13 @@ def both_ends(contestant, seconds):
 def plain_forwarding(contestant, seconds):
     """Packets through the LNS's kernel alone, given to its two devices."""
     figures = {}
-    if contestant.offloads:
-        lab.own_threads()
+    lab.own_threads()
     for size, sizes in (("64", (64,)), ("imix", load.IMIX)):
         for way, namespace, device, target, source, sink, end in (
                 ("up", "lac", "a0", lab.mac("lns", "a1"), lab.PLAIN_CLIENT, lab.PLAIN_SINK_UP, "server"),
                 ("down", "server", "s0", lab.mac("lns", "s1"), lab.PLAIN_SERVER, lab.PLAIN_SINK_DOWN, "lac")):
-            generator = load.Generator(namespace, device, target, load.packets(source, sink, sizes))
-            figures[f"lns_{size}_{way}"] = load.flood(generator, lambda: lab.packets_in(end), seconds)
+            generator = load.generator(namespace, device, target, load.packets(source, sink, sizes))
+            figures[f"lns_{size}_{way}"] = load.most(generator, lambda: lab.packets_in(end), seconds)
             generator.close()
     return figures
 
@@ -78,115 +79,151 @@ def plain_forwarding(contestant, seconds):
 class Sessions:
     """Sessions of culvert blast, which then stands still: its packets are imitated on the wire, and what comes back is thrown away."""
 
-    def __init__(self, contestant, tunnels, each, wanted, rate):
+    def __init__(self, contestant, tunnels, each, name="blast", patience=20, local=lab.BLAST):
         user = "alice" if contestant.auth == "pap" else "load"
-        self.blast = Program("lac", ["dotnet", lab.DLL, "blast", lab.LNS, "--local", lab.BLAST, "--tunnels", str(tunnels), "--sessions", str(each),
-                                     "--auth", contestant.auth, "--user", user, "--password", "wonder", "--hold", "60s", "--duration", "90s",
-                                     "--rate", str(rate), "--size", "64", "--to", lab.SERVER, "--json"], "blast")
-        self.known = load.learn("lac", "a0", wanted, seconds=4 if tunnels * each < 100 else 40)
+        file = f"{lab.HOME}/{name}.list"
+        self.blast = Program("lac", ["dotnet", lab.DLL, "blast", lab.LNS, "--local", local, "--tunnels", str(tunnels), "--sessions", str(each),
+                                     "--auth", contestant.auth, "--user", user, "--password", "wonder", "--hold", "300s", "--duration", "400s",
+                                     "--list", file, "--json", "--allow-failures"], name)
+        lab.until("culvert blast brought no session up", patience, lambda: os.path.exists(file), [self.blast])
+        self.known = load.sessions(file)
         if not self.known:
             self.blast.end()
             raise Trouble(f"culvert blast brought no session up: {self.blast.text()[-300:]}")
         os.killpg(self.blast.pid, signal.SIGSTOP)
 
-    def flood(self, contestant, sessions, sizes, way, seconds):
+    def most(self, contestant, sizes, way, seconds, begin=100_000):
+        """Every session is used: the list has one packet for each at least."""
         packets = []
-        for i in range(max(load.BATCH * 12, len(sessions))):
-            session, size = sessions[i % len(sessions)], sizes[i % len(sizes)]
+        for i in range(max(load.BATCH * 12, len(self.known))):
+            session, size = self.known[i % len(self.known)], sizes[i % len(sizes)]
             ports = (20000 + i % load.FLOWS, 9, bytes(size - 28))
             packets.append(session.wrap(load.udp(session.address, lab.SINK_UP, *ports)) if way == "up"
                            else load.udp(lab.SERVER, session.address, *ports))
         if way == "up":
-            generator, end = load.Generator("lac", "a0", lab.mac("lns", "a1"), packets), "server"
+            generator, end = load.generator("lac", "a0", lab.mac("lns", "a1"), packets), "server"
         else:
-            generator, end = load.Generator("server", "s0", lab.mac("lns", "s1"), packets), "lac"
-        figures = load.flood(generator, lambda: lab.packets_in(end), seconds, contestant.lns)
+            generator, end = load.generator("server", "s0", lab.mac("lns", "s1"), packets), "lac"
+        figures = load.most(generator, lambda: lab.packets_in(end), seconds, contestant.lns, begin)
         generator.close()
         return figures
 
     def end(self):
+        """In order; what blast has to say."""
         os.killpg(self.blast.pid, signal.SIGCONT)
-        self.blast.end()
+        self.blast.end(patience=20)
+        text = self.blast.text()
+        return json.loads(text[text.index("{"):]) if "{" in text else None
 
 
 def through_lns(contestant, seconds):
     figures = {}
+    sessions = Sessions(contestant, 1, 8, patience=8)
     lab.own_threads()
-    sessions = Sessions(contestant, 1, 8, 8, 20)
     for size, sizes in (("64", (64,)), ("imix", load.IMIX)):
         for way in ("up", "down"):
-            figures[f"lns_{size}_{way}"] = sessions.flood(contestant, sessions.known, sizes, way, seconds)
+            figures[f"lns_{size}_{way}"] = sessions.most(contestant, sizes, way, seconds)
     sessions.end()
     return figures
 
 
 def latency(contestant, most, seconds):
     """Round trips through the contestant and plainly beside it in turn, under half of the IMIX packets that it can carry."""
-    generator = load.Generator("client", "c0", lab.mac("lac", "l0"), load.packets(contestant.pair[0], contestant.sinks[0], load.IMIX))
+    # From a socket: a generator that waits by running would hold a processor that the packets need.
+    generator = load.SocketGenerator("client", "c0", lab.mac("lac", "l0"), load.packets(contestant.pair[0], contestant.sinks[0], load.IMIX))
     ways = [f"{contestant.pair[0]}:{contestant.pair[1]}", f"{lab.PLAIN_CLIENT}:{lab.PLAIN_SERVER}"]
     command = ["nsenter", "--net=/run/netns/client", sys.executable, os.path.join(os.path.dirname(__file__), "probe.py"), "ask", str(seconds), *ways]
+    stolen, before, begin = lab.stolen(), lab.packets_in("server"), time.monotonic()
     asking = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     generator.pace(most / 2, lambda: asking.poll() is not None)
+    elapsed = time.monotonic() - begin
     generator.close()
     through, plain = json.loads(asking.communicate(timeout=5)[0])
     at = lambda times, share: times[min(len(times) - 1, int(len(times) * share))] if times else float("nan")
-    return {"load_pps": most / 2, "lost": through["lost"], "asked": len(through["times"]) + through["lost"],
-            "added_median_us": at(through["times"], 0.5) - at(plain["times"], 0.5),
-            "added_p99_us": at(through["times"], 0.99) - at(plain["times"], 0.99),
-            "plain_median_us": at(plain["times"], 0.5), "plain_p99_us": at(plain["times"], 0.99)}
+    figures = {"load_pps": (lab.packets_in("server") - before) / elapsed, "lost": through["lost"], "asked": len(through["times"]) + through["lost"],
+               "stolen": (lab.stolen() - stolen) / elapsed / os.cpu_count()}
+    for name, share in (("median", 0.5), ("p90", 0.9), ("p99", 0.99)):
+        tunnel, beside = at(through["times"], share), at(plain["times"], share)
+        figures |= {f"{name}_us": tunnel, f"plain_{name}_us": beside, f"added_{name}_us": tunnel - beside}
+    return figures
 
 
-def set_up(contestant, settings):
-    """Sessions per second with CHAP, and what each costs in memory."""
-    contestant.start_lns()
-    before = contestant.lns.resident()
-    tunnels, each = settings["tunnels"], settings["sessions"] // settings["tunnels"]
-    begin = contestant.lns.cpu()
-    blast = Program("lac", ["dotnet", lab.DLL, "blast", lab.LNS, "--local", lab.BLAST, "--tunnels", str(tunnels), "--sessions", str(each),
-                            "--auth", contestant.auth, "--user", "load", "--password", "wonder", "--hold", "1s",
-                            "--duration", f"{settings['patience']}s", "--json", "--allow-failures"], "blast")
-    peak, cpu, deadline = before, 0.0, time.monotonic() + settings["patience"] + 15
-    while blast.process.poll() is None:
-        peak, cpu = max(peak, contestant.lns.resident()), contestant.lns.cpu()
+def latencies(contestant, most, settings):
+    """With processors that stay awake, and for comparison (half of the time) as the machine is."""
+    figures = {"latency": latency(contestant, most, settings["probes"])}
+    if isinstance(contestant, contestants.Culvert):
+        settings["awake"].end()
+        figures["latency_asleep"] = latency(contestant, most, settings["probes"] / 2)
+        settings["awake"].begin()
+    return figures
+
+
+def blast(contestant, tunnels, sessions, patience):
+    """Sets up, holds for a second and closes; its report and the largest resident size of the LNS meanwhile."""
+    program = Program("lac", ["dotnet", lab.DLL, "blast", lab.LNS, "--local", lab.BLAST, "--tunnels", str(tunnels), "--sessions", str(sessions // tunnels),
+                              "--auth", contestant.auth, "--user", "load", "--password", "wonder", "--hold", "1s",
+                              "--duration", f"{patience}s", "--json", "--allow-failures"], "blast")
+    peak, deadline = 0, time.monotonic() + patience + 15
+    while program.process.poll() is None:
+        peak = max(peak, contestant.lns.resident())
         if time.monotonic() > deadline:
-            blast.end()
+            program.end()
             raise Trouble("culvert blast does not end")
         time.sleep(0.1)
     try:
-        report = json.loads(blast.text()[blast.text().index("{"):])
+        report = json.loads(program.text()[program.text().index("{"):])
     except ValueError:
-        raise Trouble(f"culvert blast: {blast.text()[-300:]}") from None
-    up = report["sessions"]["established"]
-    if not up:
+        raise Trouble(f"culvert blast: {program.text()[-300:]}") from None
+    if not report["sessions"]["established"]:
         raise Trouble(f"no session came up: {report['sessions']['failures']}")
-    # A ramp that was cut short has no average of its own.
+    return report, peak
+
+
+def rate_of(report):
+    """Sessions per second; a ramp that was cut short has no average of its own."""
     per_second = report["set-up"]["per-second"]
-    average = report["set-up"]["average"] or up / max(1, len(per_second))
-    done, late, seconds = 0, 0, 0
-    for n in per_second[:-1]:
-        done += n
-        if done > up * 0.8:
-            late, seconds = late + n, seconds + 1
-    return {"set_up": average, "set_up_late": late / seconds if seconds else None, "sessions": up,
-            "resident_mb": peak / 1e6, "resident_before_mb": before / 1e6, "octets_per_session": (peak - before) / up,
-            "cpu_per_session_us": (cpu - begin) / up * 1e6}
+    return report["set-up"]["average"] or report["sessions"]["established"] / max(1, len(per_second))
+
+
+def set_up(contestant, settings):
+    """Sessions per second with CHAP, and what each costs. The first of several numbers finds a program that has just started."""
+    contestant.start_lns()
+    figures = {}
+    for sessions in settings["sessions"]:
+        before, cpu = contestant.lns.resident(), contestant.lns.cpu()
+        report, peak = blast(contestant, 1, sessions, settings["patience"])
+        up = report["sessions"]["established"]
+        figures |= {f"set_up_{sessions}": rate_of(report), "sessions": up, "octets_per_session": (peak - before) / up,
+                    "cpu_per_session_us": (contestant.lns.cpu() - cpu) / up * 1e6}
+    return figures
 
 
 def scale(contestant, settings):
-    """Forwarding over many sessions beside forwarding over ten of them, all being up."""
+    """
+    How an LNS forwards with as many sessions as there can be, all of them in use, and how with ten when the others are gone. On the way: how fast
+    they are set up, what they take, and what is given back.
+    """
     contestant.start_lns()
-    tunnels, each = settings["tunnels"], settings["sessions"] // settings["tunnels"]
-    # Each session says something every ten seconds or so: enough to learn some thousands of them, too little to be a load.
-    sessions = Sessions(contestant, tunnels, each, settings["learn"], 0.1)
-    lab.own_threads()
-    figures = {"sessions": tunnels * each, "learned": len(sessions.known), "resident_mb": contestant.lns.resident() / 1e6}
+    ten = Sessions(contestant, 1, 10, "ten")
+    figures = {"resident_ten_mb": contestant.lns.resident() / 1e6}
+    many = Sessions(contestant, settings["tunnels"], settings["sessions"] // settings["tunnels"], "many", settings["patience"], lab.BLAST_MANY)
+    figures |= {"sessions": len(many.known), "resident_up_mb": contestant.lns.resident() / 1e6}
+    lab.own_threads()       # only now: a burst of blast's can be larger than the veth's ring, which then loses some
     for way in ("up", "down"):
-        few, many = [], []
-        for _ in range(3):
-            few.append(sessions.flood(contestant, sessions.known[:10], (64,), way, settings["packets"])["pps"])
-            many.append(sessions.flood(contestant, sessions.known, (64,), way, settings["packets"])["pps"])
-        figures[f"ten_{way}"], figures[f"many_{way}"] = sorted(few)[1], sorted(many)[1]
-    os.killpg(sessions.blast.pid, signal.SIGKILL)
+        ten.most(contestant, (64,), way, settings["packets"] / 2)       # the code may not have been compiled for good yet
+        figures[f"many_{way}"] = many.most(contestant, (64,), way, settings["packets"])["pps"]
+    figures["resident_mb"] = contestant.lns.resident() / 1e6
+    report = many.end()
+    figures["resident_closed_mb"] = contestant.lns.resident() / 1e6
+    for way in ("up", "down"):
+        figures[f"ten_{way}"] = ten.most(contestant, (64,), way, settings["packets"])["pps"]
+        figures[f"kept_{way}"] = figures[f"many_{way}"] / figures[f"ten_{way}"]
+    figures["resident_later_mb"] = contestant.lns.resident() / 1e6
+    os.killpg(ten.blast.pid, signal.SIGKILL)
+    at = [0, *report["set-up"]["thousands-at"]]
+    if len(at) > 50:
+        figures |= {"set_up_first": 1000 / at[1], "set_up_10000": 10_000 / at[10], "set_up_50000": 10_000 / (at[50] - at[40])}
+        figures["set_up_kept"] = figures["set_up_50000"] / figures["set_up_10000"]
     return figures
 
 
@@ -212,7 +249,7 @@ def forwarding(contestant, settings):
         lab.until("the echo does not listen", 5, lambda: ":7 " in inside("server", ["ss", "-Huln"]))
         step("both_packets", lambda: both_ends(contestant, settings["packets"]))
         if "both_imix_up" in figures:
-            step("latency", lambda: {"latency": latency(contestant, figures["both_imix_up"]["pps"], settings["probes"])})
+            step("latency", lambda: latencies(contestant, figures["both_imix_up"]["pps"], settings))
         if contestant.auth:
             step("lns_packets", lambda: through_lns(contestant, settings["packets"]))
     return figures
@@ -221,7 +258,8 @@ def forwarding(contestant, settings):
 def main():
     settings = json.loads(sys.argv[1])
     contestant = contestants.ALL[settings["contestant"]]()
-    begin = time.monotonic()
+    begin, stolen = time.monotonic(), lab.stolen()
+    settings["awake"] = lab.Awake(settings.get("awake", True))
     try:
         lab.build(settings["links"], contestant.offloads)
         what = {"set-up": set_up, "scale": scale}.get(settings["what"], forwarding)
@@ -229,6 +267,7 @@ def main():
     except (Trouble, OSError) as why:
         result = {"skipped": str(why)}
     result["seconds"] = time.monotonic() - begin
+    result["stolen"] = (lab.stolen() - stolen) / result["seconds"] / os.cpu_count()
     with open(sys.argv[2], "w") as out:
         json.dump(result, out)
 

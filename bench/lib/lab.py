@@ -18,7 +18,7 @@ DLL = os.environ.get("CULVERT_DLL", "")
 
 LINKS = [("client", "c0", "198.51.100.2/24"), ("lac", "l0", "198.51.100.1/24"), ("lac", "a0", "203.0.113.2/24"),
          ("lns", "a1", "203.0.113.1/24"), ("lns", "s1", "192.0.2.1/24"), ("server", "s0", "192.0.2.2/24")]
-LAC, LNS, BLAST = "203.0.113.2", "203.0.113.1", "203.0.113.3"
+LAC, LNS, BLAST, BLAST_MANY = "203.0.113.2", "203.0.113.1", "203.0.113.3", "203.0.113.4"
 CLIENT, SERVER = "198.51.100.2", "192.0.2.2"              # the way through the contestant
 PLAIN_CLIENT, PLAIN_SERVER = "198.51.101.2", "198.18.0.2"   # the plain way beside it
 SINK_UP, SINK_DOWN = "198.18.1.1", "198.51.102.1"           # packets to these are counted and thrown away
@@ -44,6 +44,18 @@ def inside(namespace, command, **how):
     return run(["nsenter", f"--net=/run/netns/{namespace}", *command], **how)
 
 
+def enter(namespace):
+    """This thread, for good."""
+    there = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
+    if libc.setns(there, CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
+    os.close(there)
+
+
+def device_index(device):
+    return libc.if_nametoindex(device.encode())
+
+
 class entered:
     """This thread's network namespace while it opens a socket, which stays there."""
 
@@ -52,10 +64,7 @@ class entered:
 
     def __enter__(self):
         self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        there = os.open(f"/run/netns/{self.namespace}", os.O_RDONLY)
-        if libc.setns(there, CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), "setns")
-        os.close(there)
+        enter(self.namespace)
 
     def __exit__(self, *_):
         libc.setns(self.home, CLONE_NEWNET)
@@ -81,20 +90,25 @@ class Program:
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
                 with open(f"/proc/{pid}/stat") as stat:
-                    fields = stat.read().rpartition(")")[2].split()
-                parents[int(pid)] = (int(fields[1]), int(fields[11]) + int(fields[12]))
+                    parents[int(pid)] = int(stat.read().rpartition(")")[2].split()[1])
             except OSError:
                 pass
         found, grown = {self.pid}, True
         while grown:
-            more = {p for p, (parent, _) in parents.items() if parent in found} - found
+            more = {p for p, parent in parents.items() if parent in found} - found
             grown = bool(more)
             found |= more
-        return {p: parents[p][1] for p in found if p in parents}
+        return found & parents.keys()
 
     def cpu(self):
-        """Seconds, user and system."""
-        return sum(self.family().values()) / os.sysconf("SC_CLK_TCK")
+        """Seconds, user and system, to the nanosecond: the processes' own clocks (CPUCLOCK_SCHED)."""
+        total = 0
+        for pid in self.family():
+            try:
+                total += time.clock_gettime_ns(~pid << 3 | 2)
+            except OSError:
+                pass        # it has just ended
+        return total / 1e9
 
     def resident(self):
         """Octets."""
@@ -141,7 +155,7 @@ def build(links, offloads=True):
         "ip -n lns link add s1 type veth peer name s0 netns server")
     for namespace, device, address in LINKS:
         run(f"ip -n {namespace} addr add {address} dev {device} && ip -n {namespace} link set {device} up")
-    run(f"""ip -n lac addr add {BLAST}/24 dev a0
+    run(f"""ip -n lac addr add {BLAST}/24 dev a0 && ip -n lac addr add {BLAST_MANY}/24 dev a0
         ip -n client addr add {PLAIN_CLIENT}/32 dev c0 && ip -n server addr add {PLAIN_SERVER}/32 dev lo
         ip -n client route add default via 198.51.100.1 && ip -n server route add default via 192.0.2.1
         ip -n lac route add {PLAIN_CLIENT} via {CLIENT} && ip -n lac route add {SINK_DOWN} via {CLIENT}
@@ -169,14 +183,14 @@ def ethtool(namespace, device, features):
         inside(namespace, ["ethtool", "-K", device, feature, value], check=False)
 
 
-def own_threads():
+def own_threads(on=True):
     """
     The LNS's devices are polled by kernel threads of their own, as a card's interrupt would be handled on another processor. Without it
     veth hands every packet on, alone, inside the call that sent it: the generator's call would do the forwarding.
     """
     for device in ("a1", "s1"):
         ethtool("lns", device, "gro on")
-        in_sysfs("lns", f"/sys/class/net/{device}/threaded", "1")
+        in_sysfs("lns", f"/sys/class/net/{device}/threaded", str(int(on)))
 
 
 def in_sysfs(namespace, file, value):
@@ -201,7 +215,37 @@ def packets_in(namespace):
 
 
 def machine_cpu():
-    """Seconds that all processors together were busy."""
+    """Seconds that all processors together were busy, without those that the host took away."""
     with open("/proc/stat") as stat:
-        fields = [int(f) for f in stat.readline().split()[1:9]]
-    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
+        user, nice, system, _, _, interrupts, soft = (int(f) for f in stat.readline().split()[1:8])
+    return (user + nice + system + interrupts + soft) / os.sysconf("SC_CLK_TCK")
+
+
+def stolen():
+    """Seconds that processors were wanted and the host gave them to others, all together."""
+    with open("/proc/stat") as stat:
+        return int(stat.readline().split()[8]) / os.sysconf("SC_CLK_TCK")
+
+
+class Awake:
+    """
+    Processors that wait do not sleep (PM QoS, as the tuned profile network-latency has it). A virtual processor that halts is given
+    to somebody else, and comes back up to milliseconds late: that is the host's latency, not the program's.
+    """
+
+    def __init__(self, wanted=True):
+        self.file, self.wanted = None, wanted
+        self.begin()
+
+    def begin(self):
+        try:
+            if self.wanted:
+                self.file = os.open("/dev/cpu_dma_latency", os.O_WRONLY)
+                os.write(self.file, bytes(4))
+        except OSError:
+            pass            # not to be had here: the machine is as it is
+
+    def end(self):
+        if self.file is not None:
+            os.close(self.file)
+            self.file = None

@@ -1,15 +1,16 @@
-"""Packets: a generator that is cheaper than what it loads, and a probe of round trips.
-
-The generator gives whole Ethernet frames to the device by sendmmsg on a packet socket, 64 a call, past routing and queues. Python
-only makes the call; a packet costs what the kernel spends on it. Receivers are the kernel's counters in front of a blackhole route.
+"""Packets: what they look like, who sends them (xdp.py), and how many get through. Receivers are the kernel's counters in front of a blackhole route.
 """
 import ctypes
+import mmap
+import os
 import random
+import signal
 import socket
 import struct
 import time
 
 import lab
+import xdp
 
 # Seven, four and one of twelve; the largest fits whole into every tunnel here.
 IMIX = (64, 64, 64, 576, 64, 576, 64, 1400, 64, 576, 64, 576)
@@ -40,7 +41,7 @@ def udp(source, destination, source_port, port, payload):
 
 
 class Session:
-    """How one session's data look on the access link, learned from a packet of its own."""
+    """How one session's data look on the access link."""
 
     def __init__(self, outer_source, outer_destination, ports, prefix, address):
         self.outer = (outer_source, outer_destination, *ports)
@@ -48,51 +49,32 @@ class Session:
         self.address = address      # the subscriber's
 
     def wrap(self, packet):
-        prefix = self.prefix
-        if prefix[0] & 0x40:        # the Length field is there
-            prefix = prefix[:2] + struct.pack("!H", len(prefix) + len(packet)) + prefix[4:]
-        return udp(*self.outer, prefix + packet)
+        return udp(*self.outer, self.prefix + packet)
 
 
-def learn(namespace, device, wanted, seconds=4.0):
-    """Listens to data messages (version 2, T bit 0) that leave a device, until so many sessions are known."""
-    with lab.entered(namespace):
-        listener = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
-    listener.setsockopt(socket.SOL_SOCKET, 33, 4 << 20)
-    listener.bind((device, 0x0003))
-    listener.settimeout(0.2)
-    found, deadline = {}, time.monotonic() + seconds
-    while len(found) < wanted and time.monotonic() < deadline:
-        try:
-            frame, where = listener.recvfrom(65536)
-        except TimeoutError:
-            continue
-        if where[2] != 4 or frame[12:14] != b"\x08\x00" or frame[23] != 17 or len(frame) < 64:
-            continue
-        ports, payload = struct.unpack("!HH", frame[34:38]), frame[42:]
-        if ports[1] != 1701 or payload[0] & 0x80 or payload[1] & 0x0F != 2:
-            continue
-        at = 6 + (2 if payload[0] & 0x40 else 0) + (4 if payload[0] & 0x08 else 0) + (2 if payload[0] & 0x02 else 0)
-        at += 2 if payload[at:at + 2] == b"\xff\x03" else 0
-        at += 1 if payload[at] == 0x21 else 2 if payload[at:at + 2] == b"\x00\x21" else 0
-        if payload[at] != 0x45:
-            continue
-        session = Session(socket.inet_ntoa(frame[26:30]), socket.inet_ntoa(frame[30:34]), ports, payload[:at],
-                          socket.inet_ntoa(payload[at + 12:at + 16]))
-        found[session.prefix[-8:] + session.address.encode()] = session
-    listener.close()
-    return list(found.values())
+def sessions(file):
+    """What `culvert blast --list` wrote."""
+    found = []
+    with open(file) as lines:
+        for line in lines:
+            local, tunnel, session, address = line.split()
+            source, _, port = local.rpartition(":")
+            found.append(Session(source, lab.LNS, (int(port), 1701), struct.pack("!HHH", 2, int(tunnel), int(session)) + b"\xff\x03\x00\x21", address))
+    return found
 
 
-class Generator:
-    """Sends a list of frames again and again."""
+class SocketGenerator:
+    """The same by sendmmsg on a packet socket: where the kernel does not let XDP programs run. Costs about ten times as much."""
+
+    name = "packet socket"
 
     class _Vector(ctypes.Structure):
         _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
 
     class _Message(ctypes.Structure):
         _fields_ = [("name", ctypes.c_void_p), ("name_length", ctypes.c_uint32), ("vectors", ctypes.c_void_p), ("count", ctypes.c_size_t),
-                    ("control", ctypes.c_void_p), ("control_length", ctypes.c_size_t), ("flags", ctypes.c_int), ("sent", ctypes.c_uint32)]
+                    ("control", ctypes.c_void_p), ("control_length", ctypes.c_size_t), ("flags", ctypes.c_int), ("_", ctypes.c_int),
+                    ("sent", ctypes.c_uint32), ("__", ctypes.c_int)]
 
     def __init__(self, namespace, device, destination_mac, packets):
         with lab.entered(namespace):
@@ -112,6 +94,8 @@ class Generator:
             self.messages[i].count = 1
             at += len(frame)
         self.at = 0
+        self.shared = mmap.mmap(-1, 8)
+        self.child = None
 
     def send(self, most=BATCH):
         first = ctypes.addressof(self.messages) + self.at * ctypes.sizeof(self._Message)
@@ -122,21 +106,36 @@ class Generator:
         self.at = (self.at + (sent or min(most, self.count - self.at))) % self.count
         return sent
 
-    def blast(self, seconds):
-        """As fast as it goes; packets sent."""
-        total, deadline = 0, time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            total += self.send()
-        return total
+    @property
+    def sent(self):
+        return struct.unpack("=Q", self.shared[:8])[0]
+
+    def start(self, rate=0):
+        self.child = os.fork()
+        if self.child:
+            return
+        try:
+            os.sched_setscheduler(0, xdp.SCHED_IDLE, os.sched_param(0))
+            before, begin, total = self.sent, time.monotonic(), 0
+            while True:
+                if not rate or total < (time.monotonic() - begin) * rate:
+                    total += self.send()
+                    self.shared[:8] = struct.pack("=Q", before + total)
+        finally:
+            os._exit(1)
+
+    def stop(self):
+        os.kill(self.child, signal.SIGKILL)
+        os.waitpid(self.child, 0)
 
     def pace(self, rate, stop):
-        """So many packets per second in steps of half a millisecond, until told to stop."""
+        """So many packets per second in steps of half a millisecond, until told to stop; packets sent. It sleeps in between."""
         begin, sent = time.monotonic(), 0
         while not stop():
             due = int((time.monotonic() - begin) * rate) - sent
             while due > 0:
                 step = min(due, BATCH)
-                self.send(step)
+                self.send(step)     # what the device does not take is lost, as on a wire
                 sent += step
                 due -= step
             time.sleep(0.0005)
@@ -161,19 +160,42 @@ def packets(source, destination, sizes, wrap=None):
     return made
 
 
-def flood(generator, count, seconds, program=None):
-    """Packets per second that arrive, that were sent, and CPU seconds of a program and of the machine per million that arrived."""
-    generator.blast(0.1)
-    time.sleep(0.1)     # what was queued meanwhile is not counted
-    cpu, machine = program.cpu() if program else 0, lab.machine_cpu()
-    before, begin = count(), time.monotonic()
-    sent = generator.blast(seconds)
-    elapsed = time.monotonic() - begin
-    arrived = count() - before
-    time.sleep(0.02)
+def maker():
+    return (xdp.Generator if xdp.works() else SocketGenerator).name
+
+
+def generator(namespace, device, destination_mac, packets):
+    return (xdp.Generator if xdp.works() else SocketGenerator)(namespace, device, destination_mac, packets)
+
+
+def observe(generator, rate, count, seconds, program=None):
+    """Packets per second that arrive while so many are offered (0: as many as go), and CPU seconds of a program per million of those."""
+    generator.start(rate)
+    time.sleep(0.08)
+    cpu, before, sent, begin = program.cpu() if program else 0, count(), generator.sent, time.monotonic()
+    time.sleep(seconds)
+    arrived, elapsed = count() - before, time.monotonic() - begin
+    sent, cpu = generator.sent - sent, program.cpu() - cpu if program else 0
+    generator.stop()
     figures = {"pps": arrived / elapsed, "sent": sent / elapsed}
-    if arrived:
-        figures["machine_cpu_per_million"] = (lab.machine_cpu() - machine) / arrived * 1e6
-        if program:
-            figures["cpu_per_million"] = (program.cpu() - cpu) / arrived * 1e6
+    if arrived and program:
+        figures["cpu_per_million"] = cpu / arrived * 1e6
     return figures
+
+
+def most(generator, count, seconds, program=None, begin=100_000):
+    """
+    The most that gets through: offers more and more until a third is lost twice, and takes the best. Offered far too much, a receiver
+    spends its time on what it throws away, which is another question; one loss may be the machine's.
+    """
+    tried, rate, losses = [], begin, 0
+    while losses < 2 and rate < 5e6:
+        tried.append(observe(generator, rate, count, seconds, program))
+        losses += tried[-1]["pps"] < 0.67 * rate
+        rate *= 1.5
+        time.sleep(0.02)
+    rate = begin
+    while max(t["pps"] for t in tried) < 0.67 * rate and rate > 10_000:     # even the first was too much: look below
+        rate /= 1.5
+        tried.append(observe(generator, rate, count, seconds, program))
+    return max(tried, key=lambda t: t["pps"])

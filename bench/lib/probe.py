@@ -1,8 +1,12 @@
-"""Round trips of small UDP packets.   probe.py echo PORT   |   probe.py ask SECONDS LOCAL:REMOTE...   (prints JSON, microseconds)
+"""Round trips of small UDP packets.   probe.py echo   |   probe.py ask SECONDS LOCAL:REMOTE...   (prints JSON, microseconds)
 
-Several pairs are asked in turn, so that all see the same moment.
+Several pairs are asked in turn, so that all see the same moment. Both ends run before everybody else (SCHED_FIFO), so that what is measured is
+the way between them; pauses are random, so that they do not keep step with the load.
 """
+import gc
 import json
+import os
+import random
 import socket
 import struct
 import sys
@@ -26,9 +30,9 @@ def ask(seconds, pairs):
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         s.bind((local, 0))
         s.connect((remote, PORT))
-        s.settimeout(0.05)
+        s.settimeout(0.1)
         sockets.append(s)
-    times, lost, number = [[] for _ in pairs], [0] * len(pairs), 0
+    times, lost, number, chance = [[] for _ in pairs], [0] * len(pairs), 0, random.Random(1)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         for i, s in enumerate(sockets):
@@ -41,11 +45,13 @@ def ask(seconds, pairs):
                 times[i].append((time.perf_counter_ns() - begin) / 1000)
             except OSError:
                 lost[i] += 1
-            time.sleep(0.001)
+            time.sleep(0.0005 + chance.random() * 0.001)
     print(json.dumps([{"times": sorted(t), "lost": n} for t, n in zip(times, lost)]))
 
 
 if __name__ == "__main__":
+    gc.disable()
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(40))
     if sys.argv[1] == "echo":
         echo()
     else:

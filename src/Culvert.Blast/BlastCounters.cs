@@ -8,9 +8,16 @@ public sealed class BlastCounters
     /// <summary>Seconds of which the sessions set up are kept: a day.</summary>
     private const int MostSeconds = 86_400;
 
+    private const int Milestone = 1000;
+
+    /// <summary>More than a ramp can have; of the returns that follow, only the first ones are noted.</summary>
+    private const int MostMilestones = 2000;
+
     private readonly List<int> _upPerSecond = [];
+    private readonly List<double> _milestones = [];
     private readonly List<TimeSpan> _returns = [];
     private Timestamp _waveBegan;
+    private long _ups;
 
     public LatencyHistogram SetUpTimes { get; } = new();
 
@@ -113,6 +120,9 @@ public sealed class BlastCounters
     /// <summary>Sessions that came up in each second since the ramp, or the last return, began.</summary>
     public IReadOnlyList<int> UpPerSecond => _upPerSecond;
 
+    /// <summary>When the first, the second, ... thousand of sessions had come up, seconds after the beginning; returns count too.</summary>
+    public IReadOnlyList<double> Milestones => _milestones;
+
     internal void Begin(Timestamp now)
     {
         Began = now;
@@ -133,6 +143,10 @@ public sealed class BlastCounters
         }
 
         _upPerSecond[second]++;
+        if (++_ups % Milestone == 0 && _milestones.Count < MostMilestones)
+        {
+            _milestones.Add((now - Began).TotalSeconds);
+        }
     }
 }
 

@@ -87,6 +87,7 @@ public sealed record BlastReport
             whole.Length == 0 ? 0 : whole[whole.Length / 2],
             whole.Length == 0 ? 0 : whole[^1],
             [.. counters.UpPerSecond],
+            [.. counters.Milestones],
             [.. counters.Returns.Select(r => r.TotalSeconds)],
             counters.SetUpTimes.ToPercentiles());
     }
@@ -141,6 +142,7 @@ public sealed record SessionReport(
 /// <param name="RampSeconds">From the beginning until all were up or given up; null: not (yet).</param>
 /// <param name="Average">Sessions per second over the ramp.</param>
 /// <param name="Median">Of the sessions that came up in each second.</param>
+/// <param name="ThousandsAt">Seconds after the beginning when the first, second, ... thousand had come up.</param>
 /// <param name="Times">From ICRQ to IPCP.</param>
 public sealed record SetUpReport(
     double? RampSeconds,
@@ -148,6 +150,7 @@ public sealed record SetUpReport(
     int Median,
     int Peak,
     IReadOnlyList<int> PerSecond,
+    IReadOnlyList<double> ThousandsAt,
     IReadOnlyList<double> ReturnSeconds,
     Percentiles Times);
 

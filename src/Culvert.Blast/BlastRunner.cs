@@ -15,6 +15,9 @@ public sealed record BlastSockets
 
     /// <summary>Octets of each receive and send buffer; a whole second of a storm may wait in it.</summary>
     public int BufferSize { get; init; } = 32 << 20;
+
+    /// <summary>Where to leave the list of sessions once all are up, a <see cref="ListedSession"/> in each line; null: nowhere.</summary>
+    public string? ListFile { get; init; }
 }
 
 /// <summary>
@@ -36,6 +39,7 @@ public sealed class BlastRunner : IDisposable
     private static readonly TimeSpan ReportInterval = TimeSpan.FromMilliseconds(500);
 
     private readonly BlastSettings _settings;
+    private readonly BlastSockets _wanted;
     private readonly UdpSocket[] _sockets;
     private readonly SegmentedSender _sender;
     private readonly ReceiveBatch _incoming;
@@ -50,6 +54,7 @@ public sealed class BlastRunner : IDisposable
     public BlastRunner(BlastSettings settings, BlastSockets sockets)
     {
         _settings = settings with { LocalAddresses = sockets.Local.Count };
+        _wanted = sockets;
         _sockets = [.. sockets.Local.Select(local => UdpSocket.Open(new UdpSocketOptions
         {
             Address = local.Address,
@@ -83,10 +88,12 @@ public sealed class BlastRunner : IDisposable
     }
 
     /// <summary>Runs to the end, which <see cref="BlastSettings.Duration"/> bounds, and returns the result.</summary>
+    /// <exception cref="IOException">The list of sessions cannot be written.</exception>
     public BlastReport Run()
     {
         Timestamp nextReport = MonotonicClock.Now;
         bool isStopping = false;
+        bool isListed = _wanted.ListFile is null;
         while (_engine.Phase != BlastPhase.Done)
         {
             bool more = ReceiveAll();
@@ -99,6 +106,12 @@ public sealed class BlastRunner : IDisposable
 
             _engine.Advance(now);
             _sender.Flush();
+            if (!isListed && _engine.Phase == BlastPhase.Hold)
+            {
+                isListed = true;
+                WriteList(_wanted.ListFile!);
+            }
+
             if (now >= nextReport)
             {
                 _latest = Report(now);
@@ -126,6 +139,14 @@ public sealed class BlastRunner : IDisposable
         {
             socket.Dispose();
         }
+    }
+
+    // Under another name at first: whoever waits for the file finds it whole.
+    private void WriteList(string file)
+    {
+        PeerEndpoint[] local = [.. _sockets.Select((s, i) => new PeerEndpoint(_wanted.Local[i].Address, s.LocalPort))];
+        File.WriteAllLines(file + ".part", _engine.ListSessions(local).Select(s => s.ToString()));
+        File.Move(file + ".part", file, overwrite: true);
     }
 
     private bool ReceiveAll()

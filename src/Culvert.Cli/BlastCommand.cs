@@ -70,7 +70,7 @@ internal static class BlastCommand
 
             return await run;
         }
-        catch (LinuxException e)
+        catch (Exception e) when (e is LinuxException or IOException or UnauthorizedAccessException)
         {
             throw new Failure(e.Message);
         }

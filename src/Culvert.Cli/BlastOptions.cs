@@ -43,6 +43,7 @@ internal sealed class BlastOptions
     private readonly Option<double> _duplicates = new("--duplicates") { Description = "send this percentage of datagrams twice", HelpName = "PERCENT" };
     private readonly Option<bool> _noZlb = new("--no-zlb") { Description = "never acknowledge by a message of its own" };
     private readonly Option<string[]> _storm = new("--storm") { Description = "sccrq:N or icrq:N: so many per second that are never completed; may be repeated", HelpName = "KIND:N" };
+    private readonly Option<string?> _list = new("--list") { Description = "once all sessions are up, leave a list of them in this file: local address, tunnel ID, session ID, client's address", HelpName = "FILE" };
     private readonly Option<bool> _noOffload = new("--no-offload") { Description = "without UDP_SEGMENT and UDP_GRO" };
 
     public void AddTo(Command command)
@@ -50,7 +51,7 @@ internal sealed class BlastOptions
         command.Add(_host);
         foreach (Option option in (Option[])
             [_answer, _local, _tunnels, _sessions, _ramp, _inFlight, _method, _user, _password, _passwordFile, _first, _secretFile, _hostName,
-                _pool, _hold, _duration, _tries, _flap, _rate, _size, _to, _loss, _duplicates, _noZlb, _storm, _noOffload])
+                _pool, _hold, _duration, _tries, _flap, _rate, _size, _to, _loss, _duplicates, _noZlb, _storm, _list, _noOffload])
         {
             command.Add(option);
         }
@@ -93,7 +94,7 @@ internal sealed class BlastOptions
             },
         };
         return settings.Sessions <= BlastSettings.MostSessions && (long)settings.Tunnels * settings.SessionsPerTunnel <= BlastSettings.MostSessions
-            ? (settings, new BlastSockets { Local = ReadLocal(parsed, isAnswerer, peer), Offloads = !parsed.GetValue(_noOffload) })
+            ? (settings, new BlastSockets { Local = ReadLocal(parsed, isAnswerer, peer), Offloads = !parsed.GetValue(_noOffload), ListFile = parsed.GetValue(_list) })
             : throw new Failure($"--tunnels times --sessions: at most {BlastSettings.MostSessions} sessions");
     }
 

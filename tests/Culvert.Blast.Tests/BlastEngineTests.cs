@@ -41,11 +41,37 @@ public sealed class BlastEngineTests
     }
 
     [Fact]
+    public void The_list_names_each_session_as_its_peer_knows_it()
+    {
+        var world = new EngineWorld(Small);
+        Assert.True(world.Run(() => world.Caller.Phase == BlastPhase.Hold, Limit));
+        PeerEndpoint caller = new(IpAddress.Parse("192.0.2.1"), 4000);
+        IReadOnlyList<ListedSession> listed = world.Caller.ListSessions([caller]);
+        Assert.Equal(210, listed.DistinctBy(s => (s.TunnelId, s.SessionId)).Count());
+        Assert.Equal(
+            Enumerable.Range(0, 210).Select(i => IpAddress.FromUInt32(IpAddress.Parse("100.64.0.2").ToUInt32() + (uint)i)),
+            listed.Select(s => s.Address).OrderBy(a => a.ToUInt32()));
+        Assert.Equal($"192.0.2.1:4000 {listed[0].TunnelId} {listed[0].SessionId} {listed[0].Address}", listed[0].ToString());
+    }
+
+    [Fact]
     public void The_ramp_keeps_its_pace()
     {
         var world = new EngineWorld(Small with { Ramp = 50 });
         world.RunToEnd(Limit);
         Assert.InRange(world.Caller.Counters.RampTime!.Value.TotalSeconds, 210 / 50.0 - 0.1, 210 / 50.0 + 0.3);
+    }
+
+    [Fact]
+    public void Each_thousand_has_its_time()
+    {
+        BlastSettings settings = Small with { SessionsPerTunnel = 700, Ramp = 500 };
+        var world = new EngineWorld(settings);
+        world.RunToEnd(Limit);
+        IReadOnlyList<double> at = world.Report(settings).SetUp.ThousandsAt;
+        Assert.Equal(2, at.Count);
+        Assert.InRange(at[0], 1.9, 2.3);
+        Assert.InRange(at[1] - at[0], 1.9, 2.1);
     }
 
     [Theory]

@@ -53,6 +53,8 @@ public static class Requirements
 
     public static void Transfers() => Check(Missing([("curl", "curl"), ("ethtool", "ethtool")]));
 
+    public static void Streams() => Check(Missing([("iperf3", "iperf3"), ("ethtool", "ethtool")]));
+
     private static void Check(IEnumerable<string> problems)
     {
         string text = string.Join("; ", problems);
