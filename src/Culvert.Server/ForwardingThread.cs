@@ -99,6 +99,8 @@ internal sealed class ForwardingThread : IDisposable
 
     private void Run()
     {
+        // Nothing depends on it where the kernel refuses.
+        _ = ThreadSlice.TrySet(ThreadSlice.Shortest);
         try
         {
             while (Volatile.Read(ref _isStopping) == 0)

@@ -164,6 +164,8 @@ internal sealed class Shard : IControlPath, IDisposable
 
     private void Run()
     {
+        // Nothing depends on it where the kernel refuses.
+        _ = ThreadSlice.TrySet(ThreadSlice.Shortest);
         try
         {
             while (!HasEnded())

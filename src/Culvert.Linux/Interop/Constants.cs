@@ -57,6 +57,8 @@ internal static class Constants
 
     internal const int AdviseHugePage = 14;
 
+    internal const uint SchedulingOther = 0;
+
     internal const int EpollAdd = 1;
     internal const int EpollDelete = 2;
     internal const int EpollModify = 3;

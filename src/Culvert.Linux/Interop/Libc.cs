@@ -69,6 +69,16 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "sendmsg", SetLastError = true)]
     internal static partial nint SendMessage(int descriptor, MessageHeader* message, int flags);
 
+    // The C library has no functions for these two.
+    internal static readonly nint SetSchedulingNumber = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 314 : 274;
+    internal static readonly nint GetSchedulingNumber = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 315 : 275;
+
+    [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint SetScheduling(nint number, nint thread, SchedulingAttributes* attributes, nint flags);
+
+    [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint GetScheduling(nint number, nint thread, SchedulingAttributes* attributes, nint size, nint flags);
+
     [LibraryImport(Library, EntryPoint = "madvise", SetLastError = true)]
     internal static partial int Advise(void* address, nuint length, int advice);
 

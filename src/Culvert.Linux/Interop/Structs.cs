@@ -20,6 +20,20 @@ internal struct TimeSpec
     };
 }
 
+/// <summary>struct sched_attr, its first version.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SchedulingAttributes
+{
+    public uint Size;
+    public uint Policy;
+    public ulong Flags;
+    public int Nice;
+    public uint Priority;
+    public ulong Runtime;
+    public ulong Deadline;
+    public ulong Period;
+}
+
 /// <summary>struct iovec.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct IoVector
