@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Culvert.Linux.Interop;
 
 namespace Culvert.Linux;

@@ -13,7 +13,7 @@ internal sealed unsafe class HugePage
     /// <summary>Smaller blocks are not worth it, and would keep whole pages alive.</summary>
     internal const nuint LeastBlock = 1 << 16;
 
-    private static readonly Lock _lock = new();
+    private static readonly Lock Gate = new();
     private static HugePage _current = new(0);
 
     private readonly nint _address;
@@ -38,7 +38,7 @@ internal sealed unsafe class HugePage
     /// <param name="address">Where it begins: at a multiple of 4,096.</param>
     internal static HugePage Share(nuint size, out nint address)
     {
-        lock (_lock)
+        lock (Gate)
         {
             if (_current._address == 0 || _current._used + size > Size)
             {
@@ -56,7 +56,7 @@ internal sealed unsafe class HugePage
     /// <summary>One block of the page is not used any more; the page goes with the last one.</summary>
     internal void Return()
     {
-        lock (_lock)
+        lock (Gate)
         {
             if (--_blocks == 0)
             {
