@@ -8,7 +8,7 @@ public sealed class TransferTests
 {
     private const int FileOctets = 24_000_000;
 
-    [Theory(Timeout = 300_000)]
+    [Theory(Timeout = 600_000)]
     [InlineData(1)]
     [InlineData(3)]
     public async Task A_large_file_arrives_whole_and_tshark_finds_no_damage(int threads)

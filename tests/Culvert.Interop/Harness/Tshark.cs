@@ -33,7 +33,7 @@ public static class Tshark
             // Only standard output: as root tshark warns about itself on standard error.
             CommandResult result = await Shell.RunAsync(
                 ["sh", "-c", "errors=$1; shift; exec tshark \"$@\" 2>\"$errors\"", "sh", errors, "-n", "-r", file, .. preferences, .. more, "-Y", filter],
-                TimeSpan.FromSeconds(120));
+                TimeSpan.FromSeconds(240));
             return result.ExitCode == 0 ? result.Output : throw new InteropException($"tshark failed: {await File.ReadAllTextAsync(errors)}");
         }
         finally
