@@ -10,6 +10,7 @@ Job job = args.Contains("--dry") ? Job.Dry
     : args.Contains("--long") ? Job.Default
     : Job.ShortRun.WithIterationTime(TimeInterval.FromMilliseconds(200));
 IConfig config = ManualConfig.Create(DefaultConfig.Instance)
+    .WithArtifactsPath(Path.Combine("artifacts", "benchmarks"))
     .AddJob(job.WithToolchain(InProcessEmitToolchain.Instance))
     .AddDiagnoser(new MemoryDiagnoser(new MemoryDiagnoserConfig(displayGenColumns: false)));
 string[] rest = [.. args.Where(a => a is not ("--dry" or "--long"))];

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Culvert.Core;
 using Culvert.Dataplane.Offload;
+using Culvert.Testing;
 
 namespace Culvert.Dataplane.Tests;
 
@@ -221,18 +222,18 @@ internal sealed class Rig
     }
 
     /// <summary>Octets allocated by so many encapsulations into a sink that keeps nothing.</summary>
-    public long AllocatedBy(in OffloadHeader offload, ReadOnlySpan<byte> packet, int rounds)
+    public long AllocatedBy(OffloadHeader offload, ReadOnlySpan<byte> packet, int rounds)
     {
         packet.CopyTo(_buffer.AsSpan(Forwarder.Headroom));
+        int length = packet.Length;
         var sink = new ForgettingSink(new byte[1 << 17]);
-        long before = 0;
-        for (int i = -rounds; i < rounds; i++)
+        return Allocation.Of(() =>
         {
-            before = i == 0 ? GC.GetAllocatedBytesForCurrentThread() : before;
-            _ = Forwarder.EncapsulateOffloaded(offload, _buffer, Forwarder.Headroom, packet.Length, _reply, default, ref sink);
-        }
-
-        return GC.GetAllocatedBytesForCurrentThread() - before;
+            for (int i = 0; i < rounds; i++)
+            {
+                _ = Forwarder.EncapsulateOffloaded(offload, _buffer, Forwarder.Headroom, length, _reply, default, ref sink);
+            }
+        });
     }
 
     public Encapsulation EncapsulatePpp(SessionKey session, ReadOnlySpan<byte> frame, bool priority)

@@ -1,4 +1,5 @@
 using Culvert.Core;
+using Culvert.Testing;
 
 namespace Culvert.Linux.Tests;
 
@@ -139,20 +140,18 @@ public class JoinedSendTests
             using UdpSocket socket = Open();
             using SendBatch batch = Joining(socket);
             UdpPath path = To(server);
-            long allocated = 0;
-            for (int round = 0; round < 200; round++)
+            Assert.Equal(0, Allocation.Of(() =>
             {
-                long before = GC.GetAllocatedBytesForCurrentThread();
-                for (int i = 0; i < 100; i++)
+                for (int round = 0; round < 200; round++)
                 {
-                    Queue(batch, path, 64 + (i / 30), (byte)i);
+                    for (int i = 0; i < 100; i++)
+                    {
+                        Queue(batch, path, 64 + (i / 30), (byte)i);
+                    }
+
+                    _ = batch.Flush();
                 }
-
-                _ = batch.Flush();
-                allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-            }
-
-            Assert.Equal(0, allocated);
+            }));
         });
     }
 

@@ -88,21 +88,15 @@ public sealed class HostileInputTests
         byte[] zlb = L2tpBuilder.Zlb(4242, 1, 1);
         byte[] garbage = [0xC8, 0x02, 0x00];
         UdpPath path = Bench.PathOf();
-        long allocated = 0;
-        for (int round = 0; round < 3; round++)
+        Assert.Equal(0, Allocation.Of(() =>
         {
-            long before = GC.GetAllocatedBytesForCurrentThread();
             for (int i = 0; i < 10_000; i++)
             {
                 bench.Endpoint.Receive(path, start, bench.Now);
                 bench.Endpoint.Receive(path, zlb, bench.Now);
                 bench.Endpoint.Receive(path, garbage, bench.Now);
             }
-
-            allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-        }
-
-        Assert.Equal(0, allocated);
+        }));
     }
 
     [Fact]
@@ -118,10 +112,8 @@ public sealed class HostileInputTests
         HandPeer peer = HandPeer.Established(bench, GoodPath);
         byte[] zlb = L2tpBuilder.Zlb(peer.TunnelId, peer.Ns, peer.Nr);
         byte[] buffer = new byte[L2tpEndpoint.MaximumMessageSize];
-        long allocated = 0;
-        for (int round = 0; round < 3; round++)
+        Assert.Equal(0, Allocation.Of(() =>
         {
-            long before = GC.GetAllocatedBytesForCurrentThread();
             for (int i = 0; i < 10_000; i++)
             {
                 bench.Endpoint.Receive(GoodPath, zlb, bench.Now);
@@ -129,11 +121,7 @@ public sealed class HostileInputTests
                 bench.Endpoint.Receive(GoodPath, duplicate, bench.Now);
                 Assert.False(bench.Endpoint.TryTransmit(buffer, out _, out _));
             }
-
-            allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-        }
-
-        Assert.Equal(0, allocated);
+        }));
     }
 
     [Fact]

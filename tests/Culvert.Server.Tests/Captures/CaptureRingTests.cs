@@ -1,6 +1,7 @@
 using Culvert.Core;
 using Culvert.Dataplane;
 using Culvert.Server.Captures;
+using Culvert.Testing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
@@ -69,14 +70,13 @@ public sealed class CaptureRingTests
     public void Putting_allocates_nothing()
     {
         var ring = new CaptureRing(slots: 64, slotSize: 8);
-        _ = ring.TryPut([1, 2, 3], About);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 1000; i++)
+        Assert.Equal(0, Allocation.Of(() =>
         {
-            _ = ring.TryPut([1, 2, 3], About);
-        }
-
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+            for (int i = 0; i < 1000; i++)
+            {
+                _ = ring.TryPut([1, 2, 3], About);
+            }
+        }));
     }
 
     [Fact]
