@@ -76,15 +76,28 @@ def plain_forwarding(contestant, seconds):
     return figures
 
 
+def start_blast(contestant, name, tunnels, each, *options, user="load", local=lab.BLAST):
+    """culvert blast in the LAC's place; it reports in JSON when it ends."""
+    return Program("lac", ["dotnet", lab.DLL, "blast", lab.LNS, "--local", local, "--tunnels", str(tunnels), "--sessions", str(each),
+                           "--auth", contestant.auth, "--user", user, "--password", "wonder", "--json", "--allow-failures", *options], name)
+
+
+def report_of(program):
+    """What culvert blast said at its end; None when it said nothing of the kind."""
+    _, brace, rest = program.text().partition("{")
+    try:
+        return json.loads(brace + rest)
+    except ValueError:
+        return None
+
+
 class Sessions:
     """Sessions of culvert blast, which then stands still: its packets are imitated on the wire, and what comes back is thrown away."""
 
     def __init__(self, contestant, tunnels, each, name="blast", patience=20, local=lab.BLAST):
         user = "alice" if contestant.auth == "pap" else "load"
         file = f"{lab.HOME}/{name}.list"
-        self.blast = Program("lac", ["dotnet", lab.DLL, "blast", lab.LNS, "--local", local, "--tunnels", str(tunnels), "--sessions", str(each),
-                                     "--auth", contestant.auth, "--user", user, "--password", "wonder", "--hold", "300s", "--duration", "400s",
-                                     "--list", file, "--json", "--allow-failures"], name)
+        self.blast = start_blast(contestant, name, tunnels, each, "--hold", "300s", "--duration", "400s", "--list", file, user=user, local=local)
         lab.until("culvert blast brought no session up", patience, lambda: os.path.exists(file), [self.blast])
         self.known = load.sessions(file)
         if not self.known:
@@ -112,8 +125,7 @@ class Sessions:
         """In order; what blast has to say."""
         os.killpg(self.blast.pid, signal.SIGCONT)
         self.blast.end(patience=20)
-        text = self.blast.text()
-        return json.loads(text[text.index("{"):]) if "{" in text else None
+        return report_of(self.blast)
 
 
 def through_lns(contestant, seconds):
@@ -160,9 +172,7 @@ def latencies(contestant, most, settings):
 
 def blast(contestant, tunnels, sessions, patience):
     """Sets up, holds for a second and closes; its report and the largest resident size of the LNS meanwhile."""
-    program = Program("lac", ["dotnet", lab.DLL, "blast", lab.LNS, "--local", lab.BLAST, "--tunnels", str(tunnels), "--sessions", str(sessions // tunnels),
-                              "--auth", contestant.auth, "--user", "load", "--password", "wonder", "--hold", "1s",
-                              "--duration", f"{patience}s", "--json", "--allow-failures"], "blast")
+    program = start_blast(contestant, "blast", tunnels, sessions // tunnels, "--hold", "1s", "--duration", f"{patience}s")
     peak, deadline = 0, time.monotonic() + patience + 15
     while program.process.poll() is None:
         peak = max(peak, contestant.lns.resident())
@@ -170,10 +180,9 @@ def blast(contestant, tunnels, sessions, patience):
             program.end()
             raise Trouble("culvert blast does not end")
         time.sleep(0.1)
-    try:
-        report = json.loads(program.text()[program.text().index("{"):])
-    except ValueError:
-        raise Trouble(f"culvert blast: {program.text()[-300:]}") from None
+    report = report_of(program)
+    if report is None:
+        raise Trouble(f"culvert blast: {program.text()[-300:]}")
     if not report["sessions"]["established"]:
         raise Trouble(f"no session came up: {report['sessions']['failures']}")
     return report, peak

@@ -183,14 +183,14 @@ def ethtool(namespace, device, features):
         inside(namespace, ["ethtool", "-K", device, feature, value], check=False)
 
 
-def own_threads(on=True):
+def own_threads():
     """
     The LNS's devices are polled by kernel threads of their own, as a card's interrupt would be handled on another processor. Without it
     veth hands every packet on, alone, inside the call that sent it: the generator's call would do the forwarding.
     """
     for device in ("a1", "s1"):
         ethtool("lns", device, "gro on")
-        in_sysfs("lns", f"/sys/class/net/{device}/threaded", str(int(on)))
+        in_sysfs("lns", f"/sys/class/net/{device}/threaded", "1")
 
 
 def in_sysfs(namespace, file, value):

@@ -171,7 +171,7 @@ public sealed partial class Forwarder
         IpAddress source = isIPv6 ? _options.IcmpSourceIPv6 : _options.IcmpSourceIPv4;
         bool may = !source.IsNone && (isIPv6 ? IcmpTooBig.MayAnswerIPv6(packet) : IcmpTooBig.MayAnswerIPv4(packet));
         int length = 0;
-        if (may && _icmpBucket.TryTake(now))
+        if (may && _icmp.TryTake(_options.IcmpRate, now))
         {
             length = isIPv6
                 ? IcmpTooBig.BuildIPv6(packet, (uint)mtu, source, reply)

@@ -11,11 +11,8 @@ public sealed record ForwarderOptions
     /// <summary>Source of ICMPv6 "packet too big". Without one none is sent.</summary>
     public IpAddress IcmpSourceIPv6 { get; init; }
 
-    /// <summary>ICMP messages per second in the long run (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4 f).</summary>
-    public int IcmpPerSecond { get; init; } = 100;
-
-    /// <summary>ICMP messages that may go at once.</summary>
-    public int IcmpBurst { get; init; } = 50;
+    /// <summary>ICMP messages (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4 f).</summary>
+    public RateLimit IcmpRate { get; init; } = new(PerSecond: 100, Burst: 50);
 
     /// <summary>
     /// False for the threads that help: sessions whose data need order or numbers, or belong to a device of their own, are left to the
@@ -44,7 +41,7 @@ public sealed partial class Forwarder
     private readonly ForwarderOptions _options;
     private readonly byte[] _segment = new byte[1 << 16];
     private readonly Reorderer _reorderer;
-    private TokenBucket _icmpBucket;
+    private TokenBucket _icmp;
 
     /// <param name="sessions">Shared by all shards.</param>
     /// <param name="routes">Shared by all shards; none for a node that only dials.</param>
@@ -54,7 +51,6 @@ public sealed partial class Forwarder
         _sessions = sessions;
         _routes = routes;
         _options = options ?? new ForwarderOptions();
-        _icmpBucket = new TokenBucket(_options.IcmpPerSecond, _options.IcmpBurst);
         _reorderer = new Reorderer(_options.HeldFrames);
         Counters = sessions.CreateCounters();
     }

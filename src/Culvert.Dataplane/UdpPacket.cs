@@ -29,8 +29,7 @@ public static class UdpPacket
     /// </summary>
     public static bool IsForDhcpServer(ReadOnlySpan<byte> packet)
     {
-        if (IpPacket.Version(packet) != 4 || packet[9] != Udp || IpPacket.DestinationIPv4(packet) != uint.MaxValue
-            || IpPacket.FragmentOffset(packet) != 0 || IpPacket.MoreFragments(packet))
+        if (IpPacket.Version(packet) != 4 || !IsWholeUdp(packet) || IpPacket.DestinationIPv4(packet) != uint.MaxValue)
         {
             return false;
         }
@@ -46,7 +45,7 @@ public static class UdpPacket
     {
         source = default;
         payload = default;
-        if (!IpPacket.TryMeasureIPv4(packet, out int length) || packet[9] != Udp || IpPacket.FragmentOffset(packet) != 0 || IpPacket.MoreFragments(packet))
+        if (!IpPacket.TryMeasureIPv4(packet, out int length) || !IsWholeUdp(packet))
         {
             return false;
         }
@@ -105,4 +104,8 @@ public static class UdpPacket
         // RFC 768: a sum of zero is sent as all ones, because zero says that there is none.
         BinaryPrimitives.WriteUInt16BigEndian(datagram[6..], checksum == 0 ? ushort.MaxValue : checksum);
     }
+
+    /// <summary>Of an IPv4 packet: whether it carries UDP and is no fragment.</summary>
+    private static bool IsWholeUdp(ReadOnlySpan<byte> packet) =>
+        packet[9] == Udp && IpPacket.FragmentOffset(packet) == 0 && !IpPacket.MoreFragments(packet);
 }

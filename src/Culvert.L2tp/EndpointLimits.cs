@@ -1,3 +1,5 @@
+using Culvert.Core;
+
 namespace Culvert.L2tp;
 
 /// <summary>What peers may make an endpoint hold (one shard's share of a node).</summary>

@@ -1,3 +1,5 @@
+using Culvert.Core;
+
 namespace Culvert.L2tp;
 
 /// <summary>What to do about an older tunnel when the same peer, from the same address and port, completes another one.</summary>

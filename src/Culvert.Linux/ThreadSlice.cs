@@ -15,9 +15,7 @@ public static unsafe class ThreadSlice
     /// <summary>Asks for a slice for the thread that calls. False when the kernel refuses, as a sandbox may: nothing has changed then.</summary>
     public static bool TrySet(TimeSpan slice)
     {
-        SchedulingAttributes attributes = default;
-        if (Libc.GetScheduling(Libc.GetSchedulingNumber, 0, &attributes, sizeof(SchedulingAttributes), 0) != 0
-            || attributes.Policy != Constants.SchedulingOther)
+        if (!TryRead(out SchedulingAttributes attributes) || attributes.Policy != Constants.SchedulingOther)
         {
             // Whoever gave it another policy knows better.
             return false;
@@ -29,14 +27,16 @@ public static unsafe class ThreadSlice
     }
 
     /// <summary>The slice of the thread that calls; zero when it has no say in it.</summary>
-    public static TimeSpan Current
+    public static TimeSpan Current => TryRead(out SchedulingAttributes attributes)
+        ? TimeSpan.FromTicks((long)(attributes.Runtime / TimeSpan.NanosecondsPerTick))
+        : TimeSpan.Zero;
+
+    private static bool TryRead(out SchedulingAttributes attributes)
     {
-        get
+        fixed (SchedulingAttributes* target = &attributes)
         {
-            SchedulingAttributes attributes = default;
-            return Libc.GetScheduling(Libc.GetSchedulingNumber, 0, &attributes, sizeof(SchedulingAttributes), 0) == 0
-                ? TimeSpan.FromTicks((long)(attributes.Runtime / TimeSpan.NanosecondsPerTick))
-                : TimeSpan.Zero;
+            *target = default;
+            return Libc.GetScheduling(Libc.GetSchedulingNumber, 0, target, sizeof(SchedulingAttributes), 0) == 0;
         }
     }
 }

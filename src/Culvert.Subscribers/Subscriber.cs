@@ -91,7 +91,8 @@ public sealed class Subscriber : ISequencedSession
     /// <summary>When data last passed, as far as the activity checks saw.</summary>
     internal Timestamp LastActivity { get; set; }
 
-    internal DhcpPace DhcpPace;
+    /// <summary>See <see cref="DhcpResponder.Pace"/>.</summary>
+    internal TokenBucket DhcpRequests;
 
     bool ISequencedSession.PeerSequences { get; set; }
 

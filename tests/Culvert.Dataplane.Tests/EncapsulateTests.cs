@@ -139,7 +139,7 @@ public class EncapsulateTests
     [Fact]
     public void Answers_are_limited_by_rate()
     {
-        var options = new ForwarderOptions { IcmpSourceIPv4 = Bench.Gateway, IcmpPerSecond = 10, IcmpBurst = 3 };
+        var options = new ForwarderOptions { IcmpSourceIPv4 = Bench.Gateway, IcmpRate = new RateLimit(PerSecond: 10, Burst: 3) };
         var rig = new Rig(Bench.Session() with { Mtu = 576 }, options);
         byte[] packet = Packet(600, 0x4000);
         var start = Timestamp.FromMilliseconds(5000);

@@ -14,7 +14,7 @@ internal sealed unsafe class HugePage
     internal const nuint LeastBlock = 1 << 16;
 
     private static readonly Lock Gate = new();
-    private static HugePage _current = new(0);
+    private static HugePage? _current;
 
     private readonly nint _address;
     private nuint _used;
@@ -35,19 +35,15 @@ internal sealed unsafe class HugePage
 
     /// <summary>Zeroed memory in a page that others use too; given back with <see cref="Return"/>.</summary>
     /// <param name="size">Octets, from <see cref="LeastBlock"/> to <see cref="Size"/>.</param>
-    /// <param name="address">Where it begins: at a multiple of 4,096.</param>
+    /// <param name="address">Where it begins: at a multiple of <see cref="NativeBlock.Alignment"/>.</param>
     internal static HugePage Share(nuint size, out nint address)
     {
         lock (Gate)
         {
-            if (_current._address == 0 || _current._used + size > Size)
-            {
-                _current = new HugePage(Allocate(Size));
-            }
-
-            HugePage page = _current;
+            HugePage page = _current is { } open && open._used + size <= Size ? open : new HugePage(Allocate(Size));
+            _current = page;
             address = page._address + (nint)page._used;
-            page._used += (size + 4095) & ~(nuint)4095;
+            page._used += (size + NativeBlock.Alignment - 1) & ~(NativeBlock.Alignment - 1);
             page._blocks++;
             return page;
         }
@@ -61,7 +57,7 @@ internal sealed unsafe class HugePage
             if (--_blocks == 0)
             {
                 NativeMemory.AlignedFree((void*)_address);
-                _current = _current == this ? new HugePage(0) : _current;
+                _current = _current == this ? null : _current;
             }
         }
     }

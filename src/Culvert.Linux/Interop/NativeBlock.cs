@@ -5,7 +5,8 @@ namespace Culvert.Linux.Interop;
 /// <summary>A zeroed piece of native memory, aligned to a page, cut into arrays once at set-up.</summary>
 internal sealed unsafe class NativeBlock : SafeHandle
 {
-    private const nuint Alignment = 4096;
+    /// <summary>Octets of a small page.</summary>
+    internal const nuint Alignment = 4096;
 
     private readonly nuint _size;
     private readonly HugePage? _page;

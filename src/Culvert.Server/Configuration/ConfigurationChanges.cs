@@ -5,78 +5,62 @@ namespace Culvert.Server.Configuration;
 /// <summary>What differs between two configurations, in words for the operator who reloads.</summary>
 internal static class ConfigurationChanges
 {
-    public static IReadOnlyList<string> Describe(NodeConfiguration before, NodeConfiguration after)
-    {
-        var changes = new List<string>();
-        Compare(changes, "peer", before.Settings.Peers, after.Settings.Peers, p => p.Name);
-        if (IsReordered(before.Settings.Peers.Select(p => p.Name), after.Settings.Peers.Select(p => p.Name)))
-        {
-            changes.Add("the order of peers changed: the first that matches decides");
-        }
-
-        Compare(changes, "profile", before.Settings.Profiles, after.Settings.Profiles, p => p.Name);
-        Compare(changes, "pool", before.Settings.Pools, after.Settings.Pools, p => p.Name);
-        Compare(changes, "user", before.Settings.Users, after.Settings.Users, u => u.Name);
-        Compare(changes, "dial", before.Settings.Dial, after.Settings.Dial, d => d.Name);
-        if (before.Settings.NodeName != after.Settings.NodeName)
-        {
-            changes.Add($"node: '{before.Settings.NodeName}' becomes '{after.Settings.NodeName}'");
-        }
-
-        NeedsRestart(changes, "listen", before.Listen.SequenceEqual(after.Listen) ? [] : [""]);
-        NeedsRestart(changes, "interface", SettingChanges.Of(before.Interface, after.Interface));
-        NeedsRestart(changes, "forwarding", SettingChanges.Of(before.Forwarding, after.Forwarding));
-        NeedsRestart(changes, "api", SettingChanges.Of(before.Api, after.Api));
-        CompareLimits(changes, before.Settings.Limits, after.Settings.Limits);
-        return changes;
-    }
+    public static IReadOnlyList<string> Describe(NodeConfiguration before, NodeConfiguration after) =>
+        [.. Compare(before, after).SelectMany(section => section.Changes)];
 
     /// <summary>The sections of the file in which something differs, by their keys.</summary>
-    public static IReadOnlyList<string> Sections(NodeConfiguration before, NodeConfiguration after)
+    public static IReadOnlyList<string> Sections(NodeConfiguration before, NodeConfiguration after) =>
+        [.. Compare(before, after).Where(section => section.Changes.Any()).Select(section => section.Key)];
+
+    private static (string Key, IEnumerable<string> Changes)[] Compare(NodeConfiguration before, NodeConfiguration after)
     {
         NodeSettings old = before.Settings;
         NodeSettings now = after.Settings;
-        (string Name, bool IsSame)[] sections =
+        return
         [
-            ("node", old.NodeName == now.NodeName),
-            ("listen", before.Listen.SequenceEqual(after.Listen)),
-            ("interface", before.Interface == after.Interface),
-            ("peers", old.Peers.SequenceEqual(now.Peers)),
-            ("profiles", old.Profiles.SequenceEqual(now.Profiles)),
-            ("pools", old.Pools.SequenceEqual(now.Pools)),
-            ("users", old.Users.SequenceEqual(now.Users)),
-            ("dial", old.Dial.SequenceEqual(now.Dial)),
-            ("limits", old.Limits == now.Limits),
-            ("forwarding", before.Forwarding == after.Forwarding),
-            ("api", before.Api == after.Api),
+            ("peers", ComparePeers(old.Peers, now.Peers)),
+            ("profiles", Compare("profile", old.Profiles, now.Profiles, p => p.Name)),
+            ("pools", Compare("pool", old.Pools, now.Pools, p => p.Name)),
+            ("users", Compare("user", old.Users, now.Users, u => u.Name)),
+            ("dial", Compare("dial", old.Dial, now.Dial, d => d.Name)),
+            ("node", old.NodeName == now.NodeName ? [] : [$"node: '{old.NodeName}' becomes '{now.NodeName}'"]),
+            ("listen", NeedsRestart("listen", before.Listen.SequenceEqual(after.Listen) ? [] : [""])),
+            ("interface", NeedsRestart("interface", SettingChanges.Of(before.Interface, after.Interface))),
+            ("forwarding", NeedsRestart("forwarding", SettingChanges.Of(before.Forwarding, after.Forwarding))),
+            ("api", NeedsRestart("api", SettingChanges.Of(before.Api, after.Api))),
+            ("limits", CompareLimits(old.Limits, now.Limits)),
         ];
-        return [.. sections.Where(s => !s.IsSame).Select(s => s.Name)];
     }
 
-    private static void CompareLimits(List<string> changes, NodeLimits before, NodeLimits after)
+    private static IEnumerable<string> ComparePeers(IReadOnlyList<PeerRule> before, IReadOnlyList<PeerRule> after)
+    {
+        IEnumerable<string> changes = Compare("peer", before, after, p => p.Name);
+        return IsReordered(before.Select(p => p.Name), after.Select(p => p.Name))
+            ? changes.Append("the order of peers changed: the first that matches decides")
+            : changes;
+    }
+
+    private static IEnumerable<string> CompareLimits(NodeLimits before, NodeLimits after)
     {
         NodeLimits inForce = before.TakeOver(after);
         IReadOnlyList<string> atOnce = SettingChanges.Of(before, inForce);
-        if (atOnce.Count > 0)
-        {
-            changes.Add($"limits changed: {string.Join(", ", atOnce)}");
-        }
-
-        NeedsRestart(changes, "limits", SettingChanges.Of(inForce, after));
+        IEnumerable<string> later = NeedsRestart("limits", SettingChanges.Of(inForce, after));
+        return atOnce.Count > 0 ? later.Prepend($"limits changed: {string.Join(", ", atOnce)}") : later;
     }
 
-    private static void Compare<[System.Diagnostics.CodeAnalysis.DynamicallyAccessedMembers(SettingChanges.Needed)] T>(
-        List<string> changes, string what, IReadOnlyList<T> before, IReadOnlyList<T> after, Func<T, string> name)
+    private static IEnumerable<string> Compare<[System.Diagnostics.CodeAnalysis.DynamicallyAccessedMembers(SettingChanges.Needed)] T>(
+        string what, IReadOnlyList<T> before, IReadOnlyList<T> after, Func<T, string> name)
         where T : class
     {
         ILookup<string, T> old = before.ToLookup(name, StringComparer.Ordinal);
         ILookup<string, T> now = after.ToLookup(name, StringComparer.Ordinal);
-        changes.AddRange(now.Where(g => !old.Contains(g.Key)).Select(g => $"{what} '{g.Key}' added"));
-        changes.AddRange(old.Where(g => !now.Contains(g.Key)).Select(g => $"{what} '{g.Key}' removed"));
-        foreach (IGrouping<string, T> entries in now.Where(g => old.Contains(g.Key) && !g.SequenceEqual(old[g.Key])))
-        {
-            changes.AddRange(CompareEntries($"{what} '{entries.Key}'", [.. old[entries.Key]], [.. entries]));
-        }
+        return
+        [
+            .. now.Where(g => !old.Contains(g.Key)).Select(g => $"{what} '{g.Key}' added"),
+            .. old.Where(g => !now.Contains(g.Key)).Select(g => $"{what} '{g.Key}' removed"),
+            .. now.Where(g => old.Contains(g.Key) && !g.SequenceEqual(old[g.Key]))
+                .SelectMany(g => CompareEntries($"{what} '{g.Key}'", [.. old[g.Key]], [.. g])),
+        ];
     }
 
     /// <summary>Entries of one name ("any"): as long as none was added or removed, each is compared with the one in its place.</summary>
@@ -107,12 +91,10 @@ internal static class ConfigurationChanges
         return !old.Intersect(now, StringComparer.Ordinal).SequenceEqual(now.Intersect(old, StringComparer.Ordinal));
     }
 
-    private static void NeedsRestart(List<string> changes, string what, IReadOnlyList<string> differences)
+    private static IEnumerable<string> NeedsRestart(string what, IReadOnlyList<string> differences)
     {
-        if (differences.Count > 0)
-        {
-            string which = string.Join(", ", differences.Where(d => d.Length > 0));
-            changes.Add($"{what} changed{(which.Length == 0 ? "" : $" ({which})")}: takes effect when the node is started again");
-        }
+        string which = string.Join(", ", differences.Where(d => d.Length > 0));
+        return differences.Count == 0 ? []
+            : [$"{what} changed{(which.Length == 0 ? "" : $" ({which})")}: takes effect when the node is started again"];
     }
 }

@@ -21,7 +21,7 @@ public enum DhcpOutcome : byte
     /// <summary>It comes through a relay: somebody's client behind the subscriber.</summary>
     Relayed,
 
-    /// <summary>More messages from one session than <see cref="DhcpPace"/> lets through.</summary>
+    /// <summary>More messages from one session than <see cref="DhcpResponder.Pace"/> lets through.</summary>
     RateExceeded,
 
     /// <summary>No answer could be sent: no address of our own in this session, its packets too small, or too many answers waiting.</summary>

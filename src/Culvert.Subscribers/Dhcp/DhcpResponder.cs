@@ -15,6 +15,9 @@ internal sealed class DhcpResponder
     /// <summary>Largest answer; what a control message may have at most leaves room for it.</summary>
     public const int LargestPacket = 1400;
 
+    /// <summary>How many messages of one session are read: a client asks once for each connection and repeats that three or four times.</summary>
+    public static readonly RateLimit Pace = new(PerSecond: 1, Burst: 8);
+
     /// <summary>Answers that wait to be sent, of at most 1400 octets each: they leave in the same turn of the loop as a rule.</summary>
     private const int MostWaiting = 256;
 
@@ -41,7 +44,7 @@ internal sealed class DhcpResponder
 
     private DhcpOutcome Answer(Subscriber subscriber, ReadOnlySpan<byte> packet, Func<Subscriber, ClientParameters?> parametersOf, Timestamp now)
     {
-        if (!subscriber.DhcpPace.TryTake(now))
+        if (!subscriber.DhcpRequests.TryTake(Pace, now))
         {
             return DhcpOutcome.RateExceeded;
         }

@@ -1,3 +1,4 @@
+using Culvert.Core;
 using Culvert.L2tp;
 
 namespace Culvert.Subscribers.Policy;

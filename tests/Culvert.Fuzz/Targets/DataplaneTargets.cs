@@ -48,8 +48,7 @@ internal sealed class PlaneBench
         {
             IcmpSourceIPv4 = Gateway,
             IcmpSourceIPv6 = IpAddress.Parse("2001:db8::1"),
-            IcmpPerSecond = 1_000_000_000,
-            IcmpBurst = 1_000_000,
+            IcmpRate = RateLimit.None,
         });
     }
 

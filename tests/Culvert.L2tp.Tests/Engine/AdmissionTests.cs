@@ -1,3 +1,4 @@
+using Culvert.Core;
 using Culvert.L2tp.Wire;
 using Culvert.Testing;
 

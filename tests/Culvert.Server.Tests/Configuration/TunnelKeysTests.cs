@@ -1,3 +1,4 @@
+using Culvert.Core;
 using Culvert.L2tp;
 using Culvert.Server.Configuration;
 using Culvert.Subscribers.Policy;

@@ -108,10 +108,10 @@ public sealed class DhcpInformTests
         }
 
         _pair.World.Pass(0.5);
-        Assert.Equal(DhcpPace.Burst, Count(DhcpOutcome.Answered));
-        Assert.Equal(20 - DhcpPace.Burst, Count(DhcpOutcome.RateExceeded));
+        Assert.Equal(DhcpResponder.Pace.Burst, Count(DhcpOutcome.Answered));
+        Assert.Equal(20 - DhcpResponder.Pace.Burst, Count(DhcpOutcome.RateExceeded));
         _pair.World.Pass(2);
-        Assert.Equal(DhcpPace.Burst + 1, Send(ask).Count);
+        Assert.Equal(DhcpResponder.Pace.Burst + 1, Send(ask).Count);
     }
 
     [Fact]

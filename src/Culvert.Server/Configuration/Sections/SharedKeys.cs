@@ -1,5 +1,4 @@
 using Culvert.Core;
-using Culvert.L2tp;
 using Culvert.Ppp.Authentication;
 using Culvert.Subscribers.Policy;
 using YamlDotNet.RepresentationModel;
