@@ -80,6 +80,66 @@ public class PollerTests
         Array.ForEach(events, wake => wake.Dispose());
     }
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(8)]
+    [InlineData(16)]
+    [InlineData(100)]
+    public void Any_number_of_descriptors_is_watched_in_the_same_way(int capacity)
+    {
+        using var poller = new Poller(capacity);
+        WakeEvent[] events = [.. Enumerable.Range(0, 40).Select(_ => new WakeEvent())];
+        for (int i = 0; i < events.Length; i++)
+        {
+            poller.Add(events[i].Descriptor, i);
+            Assert.Equal(Errno.EEXIST, Assert.Throws<LinuxException>(() => poller.Add(events[i].Descriptor, i)).Error);
+        }
+
+        for (int i = 0; i < events.Length; i++)
+        {
+            events[i].Set();
+            Assert.Equal(1, poller.Wait(Timestamp.Never));
+            Assert.Equal(new Readiness(i, PollEvents.Readable), poller.Ready(0));
+            events[i].Clear();
+        }
+
+        // All at once, and each that was reported is dealt with: none is forgotten.
+        Array.ForEach(events, wake => wake.Set());
+        var seen = new HashSet<int>();
+        while (seen.Count < events.Length)
+        {
+            int ready = poller.Wait(Timestamp.Zero);
+            Assert.InRange(ready, 1, capacity);
+            for (int i = 0; i < ready; i++)
+            {
+                Assert.True(seen.Add(poller.Ready(i).Token));
+                events[poller.Ready(i).Token].Clear();
+            }
+        }
+
+        for (int i = 0; i < events.Length; i++)
+        {
+            poller.Change(events[i].Descriptor, 100 + i, PollEvents.Writable);
+            poller.Remove(events[i].Descriptor);
+            Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => poller.Remove(events[i].Descriptor)).Error);
+            Assert.Equal(0, poller.Wait(Timestamp.Zero));
+            poller.Add(events[i].Descriptor, i);
+        }
+
+        Assert.Equal(0, poller.Wait(Timestamp.Zero));
+        Array.ForEach(events, wake => wake.Dispose());
+    }
+
+    [Fact]
+    public void What_cannot_be_watched_is_said()
+    {
+        using var poller = new Poller();
+        using var wake = new WakeEvent();
+        Assert.Equal(Errno.EBADF, Assert.Throws<LinuxException>(() => poller.Add(int.MaxValue, 1)).Error);
+        Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => poller.Change(wake.Descriptor, 1, PollEvents.Writable)).Error);
+        Assert.Equal(0, poller.Wait(Timestamp.Zero));
+    }
+
     [Fact]
     public void Waking_after_the_end_does_nothing()
     {

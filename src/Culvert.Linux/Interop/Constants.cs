@@ -54,6 +54,7 @@ internal static class Constants
     internal const int MessageNoSignal = 0x4000;
 
     internal const short PollOut = 4;
+    internal const short PollNotOpen = 0x20;
 
     internal const int AdviseHugePage = 14;
 

@@ -85,6 +85,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "poll", SetLastError = true)]
     internal static partial int Poll(PollDescriptor* descriptors, nuint count, int timeoutMilliseconds);
 
+    [LibraryImport(Library, EntryPoint = "ppoll", SetLastError = true)]
+    internal static partial int PollPrecisely(PollDescriptor* descriptors, nuint count, TimeSpec* timeout, void* signalMask);
+
     [LibraryImport(Library, EntryPoint = "epoll_create1", SetLastError = true)]
     internal static partial int EpollCreate(int flags);
 
@@ -94,15 +97,8 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "epoll_wait", SetLastError = true)]
     internal static partial int EpollWait(int epoll, void* events, int count, int timeoutMilliseconds);
 
-    [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
-    internal static partial nint EpollWaitPrecisely(
-        nint number, nint epoll, void* events, nint count, TimeSpec* timeout, void* signalMask, nint signalMaskLength);
-
     [LibraryImport(Library, EntryPoint = "eventfd", SetLastError = true)]
     internal static partial int EventDescriptor(uint initialValue, int flags);
-
-    /// <summary>The same number on every architecture; called by number because only C libraries since 2021 wrap it.</summary>
-    internal const int EpollWaitPreciselyNumber = 441;
 
     internal static Errno LastError => (Errno)Marshal.GetLastPInvokeError();
 }
