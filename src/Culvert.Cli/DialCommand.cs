@@ -72,10 +72,7 @@ internal static class DialCommand
             await node.Stop();
             return first == termination.Requested ? ExitCode.Done
                 : first == outcome.Task ? throw new Failure(await outcome.Task)
-                : throw new Failure(
-                    node.Ended.Exception?.InnerException is NodeException told
-                        ? told.Message
-                        : "the node ended by an error of its own; see the log");
+                : throw Failure.Of(node.Ended);
         }
         catch (NodeException failure)
         {

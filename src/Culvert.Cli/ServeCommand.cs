@@ -34,7 +34,7 @@ internal static class ServeCommand
             Console.WriteLine("ready");
             await Task.WhenAny(termination.Requested, node.Ended);
             await node.Stop();
-            return node.Ended.IsFaulted ? throw new Failure(node.Ended.Exception.InnerException!.Message) : ExitCode.Done;
+            return node.Ended.IsFaulted ? throw Failure.Of(node.Ended) : ExitCode.Done;
         }
         catch (NodeException failure)
         {

@@ -47,8 +47,8 @@ internal sealed class Handover
         long put = _put;
 
         // Wraps early rather than in the middle of a packet; what is left behind counts as used until the packet is taken.
-        int skipped = _next + octets.Length > Octets ? Octets - _next : 0;
-        int taken = skipped + octets.Length;
+        int start = _next + octets.Length > Octets ? 0 : _next;
+        int taken = octets.Length + (start == _next ? 0 : Octets - _next);
         bool hasRoom = put - Volatile.Read(ref _taken) < Entries
             && octets.Length <= Octets && _octetsUsed - Volatile.Read(ref _octetsFreed) + taken <= Octets;
         if (!hasRoom)
@@ -57,7 +57,6 @@ internal sealed class Handover
             return;
         }
 
-        int start = skipped > 0 ? 0 : _next;
         octets.CopyTo(_octets.AsSpan(start));
         ref HandedOver entry = ref _entries[put % Entries];
         entry = facts;

@@ -211,7 +211,7 @@ internal sealed class Shard : IControlPath, IDisposable
         foreach (ForwardingThread helper in _helpers)
         {
             _data.TakeOver(helper.Handover, now);
-            if (helper.Ended.Exception is { } failure)
+            if (helper.Ended.Exception?.InnerException is { } failure)
             {
                 throw new InvalidOperationException("a forwarding thread failed", failure);
             }

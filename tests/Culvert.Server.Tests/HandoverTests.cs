@@ -58,6 +58,30 @@ public class HandoverTests
         Assert.InRange(taken, 5_000, 20_000);
     }
 
+    [Theory]
+    [InlineData(64)]
+    [InlineData(1 << 12)]
+    [InlineData(1 << 16)]
+    [InlineData(1 << 19)]
+    [InlineData(1 << 20)]
+    public void Packets_that_end_exactly_at_the_end_are_followed_by_others(int size)
+    {
+        var handover = new Handover();
+        byte[] octets = new byte[size];
+        for (int i = 0; i < 3 * ((1 << 20) / size); i++)
+        {
+            octets.AsSpan().Fill((byte)i);
+            handover.Add(default, octets);
+            Assert.True(handover.TryPeek(out _, out Span<byte> taken));
+            Assert.True(octets.AsSpan().SequenceEqual(taken));
+            handover.Remove();
+        }
+
+        Assert.Equal(0, handover.Dropped);
+        handover.Add(default, new byte[(1 << 20) + 1]);
+        Assert.Equal(1, handover.Dropped);
+    }
+
     [Fact]
     public async Task Two_threads_lose_nothing()
     {
