@@ -12,8 +12,20 @@ public sealed partial class Forwarder
     /// <param name="path">Where it came from and to.</param>
     /// <param name="trafficClass">DSCP and ECN of the packet that it came in.</param>
     /// <param name="now">From when on a frame waits that came before an earlier one.</param>
-    public Verdict Decapsulate(Span<byte> datagram, in UdpPath path, byte trafficClass = 0, Timestamp now = default)
+    /// <param name="before">
+    /// The datagram handled just before, as it lies there now, if it came joined with this one: from the same peer, at the same time, with
+    /// the same traffic class. Otherwise empty.
+    /// </param>
+    public Verdict Decapsulate(
+        Span<byte> datagram, in UdpPath path, byte trafficClass = 0, Timestamp now = default, ReadOnlySpan<byte> before = default)
     {
+        if (!before.IsEmpty && IsLikeLast(datagram, before))
+        {
+            Counters.CountReceived(_lastRow, _last.Length);
+            return _last;
+        }
+
+        _isRepeatable = false;
         if (!L2tpDataHeader.TryRead(datagram, out L2tpDataHeader header, out DropReason reason))
         {
             return Drop(reason);
@@ -176,7 +188,9 @@ public sealed partial class Forwarder
             ? MssClamp.ClampIPv4(packet, session.MssIPv4)
             : MssClamp.ClampIPv6(packet, session.MssIPv6);
         Counters.CountReceived(session.Row, length);
-        return Report(kind, header, session.Policies, moved, header.PayloadStart + pppHeader, length);
+        Verdict verdict = Report(kind, header, session.Policies, moved, header.PayloadStart + pppHeader, length);
+        Remember(verdict, session);
+        return verdict;
     }
 
     private VerdictKind JudgeIPv4(ReadOnlySpan<byte> packet, in SessionEntry session)

@@ -65,6 +65,13 @@ internal readonly struct L2tpDataHeader
         return TryReadData(datagram, bits, out header, out reason);
     }
 
+    /// <summary>The IDs of what looks like a data message; of everything else nothing, or something that belongs to nobody.</summary>
+    public static bool TryPeekKey(ReadOnlySpan<byte> datagram, out uint key)
+    {
+        int ids = !datagram.IsEmpty && (datagram[0] & (FrameHeader.LengthBit >> 8)) != 0 ? 4 : 2;
+        return BinaryPrimitives.TryReadUInt32BigEndian(datagram.Length > ids ? datagram[ids..] : [], out key);
+    }
+
     private static bool TryReadData(ReadOnlySpan<byte> datagram, int bits, out L2tpDataHeader header, out DropReason reason)
     {
         header = default;

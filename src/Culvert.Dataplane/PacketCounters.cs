@@ -122,6 +122,16 @@ public sealed class PacketCounters
 
     internal ReadOnlySpan<long> Block(int row) => MutableBlock(row);
 
+    /// <summary>Asks for the memory of a row's numbers without waiting for it. There may be no such row.</summary>
+    internal void Prefetch(int row)
+    {
+        long[][] chunks = Volatile.Read(in _chunks);
+        if ((uint)(row >> RowShift) < (uint)chunks.Length)
+        {
+            MemoryHint.Prefetch(ref chunks[row >> RowShift][(row & (RowsPerChunk - 1)) * BlockSize]);
+        }
+    }
+
     internal void CountReceived(int row, int octets)
     {
         Span<long> block = MutableBlock(row);

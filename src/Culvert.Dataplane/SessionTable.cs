@@ -215,6 +215,12 @@ public sealed class SessionTable : ISessionIds
         return false;
     }
 
+    /// <summary>Asks for an entry's memory without waiting for it.</summary>
+    internal void Prefetch(uint key) => MemoryHint.Prefetch(ref Volatile.Read(ref _slots)[key]);
+
+    /// <summary>The row of an entry as it is at this moment; it may belong to another session than the key says.</summary>
+    internal int PeekRow(uint key) => Volatile.Read(ref _slots)[key].Row;
+
     private static bool TryRead(ref SessionEntry entry, uint key, out SessionEntry copy, out DropReason reason)
     {
         reason = DropReason.UnknownSession;

@@ -133,7 +133,7 @@ internal sealed class DataPath : IDisposable
         {
             if (facts.IsDatagram)
             {
-                Handle(octets, Elsewhere, facts.Path, facts.TrafficClass, now);
+                Handle(octets, before: default, Elsewhere, facts.Path, facts.TrafficClass, now);
             }
             else if (_shared is not null)
             {
@@ -176,13 +176,20 @@ internal sealed class DataPath : IDisposable
             int start = _incoming.OffsetOf(i);
             int end = start + _incoming.Datagram(i).Length;
             int step = _incoming.SegmentSize(i) is > 0 and int segment ? segment : end - start;
+            if (step < end - start)
+            {
+                _forwarder.Prefetch(_incoming.Memory[start..end], step);
+            }
+
+            ReadOnlySpan<byte> before = default;
             do
             {
                 int length = Math.Min(step, end - start);
                 Span<byte> datagram = _incoming.Memory.Slice(start, length);
                 Received++;
                 _taps.Offer(datagram, path, listener.Socket.LocalPort, isSent: false, now);
-                Handle(datagram, start, path, trafficClass, now);
+                Handle(datagram, before, start, path, trafficClass, now);
+                before = datagram;
                 start += step;
             }
             while (start < end);
@@ -193,13 +200,14 @@ internal sealed class DataPath : IDisposable
     }
 
     /// <param name="datagram">One datagram.</param>
+    /// <param name="before">The one before it in the same joined datagram, if any.</param>
     /// <param name="offset">Where in the batch's memory it lies; <see cref="Elsewhere"/> for one that will be overwritten sooner.</param>
     /// <param name="path">Where it came from.</param>
     /// <param name="trafficClass">DSCP and ECN of its packet.</param>
     /// <param name="now">The time.</param>
-    private void Handle(Span<byte> datagram, int offset, in UdpPath path, byte trafficClass, Timestamp now)
+    private void Handle(Span<byte> datagram, ReadOnlySpan<byte> before, int offset, in UdpPath path, byte trafficClass, Timestamp now)
     {
-        Verdict verdict = _forwarder.Decapsulate(datagram, path, trafficClass, now);
+        Verdict verdict = _forwarder.Decapsulate(datagram, path, trafficClass, now, before);
         if (_control is null)
         {
             Help(verdict, datagram, offset, path, trafficClass);
