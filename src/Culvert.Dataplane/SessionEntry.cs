@@ -75,7 +75,7 @@ internal struct SessionEntry
     public static SessionEntry From(in SessionForwarding session, int row)
     {
         PeerEndpoint peer = session.Path.Peer;
-        (ulong high, ulong low) = peer.Address.ToUInt128Parts();
+        (ulong high, ulong low) = Parts(peer.Address);
         return new SessionEntry
         {
             Key = session.Key.Value,
@@ -110,8 +110,15 @@ internal struct SessionEntry
 
     public readonly bool IsFrom(in UdpPath path)
     {
-        (ulong high, ulong low) = path.Peer.Address.ToUInt128Parts();
+        (ulong high, ulong low) = Parts(path.Peer.Address);
         return low == PeerLow && path.Peer.Port == PeerPort && path.Peer.Mark == PeerMark && high == PeerHigh
             && path.Peer.Address.Family == PeerFamily;
+    }
+
+    // A link-local address means somebody else on another link; its upper half has 54 bits that are zero (RFC 4291 section 2.5.6).
+    private static (ulong High, ulong Low) Parts(IpAddress address)
+    {
+        (ulong high, ulong low) = address.ToUInt128Parts();
+        return (high | address.Scope, low);
     }
 }

@@ -20,7 +20,14 @@ internal sealed class BusyPoll(TimeSpan? patience)
     /// <summary>A turn below this handled a few small packets: sleeping between those costs little, and looking would cost more.</summary>
     internal static readonly TimeSpan LeastWork = TimeSpan.FromMicroseconds(50);
 
+    /// <summary>
+    /// A thread that does not sleep hears nothing of what is no packet: ICMP messages, which fill the socket's buffer meanwhile, and the end
+    /// of a TUN. After so long it has to ask.
+    /// </summary>
+    internal static readonly TimeSpan LongestDeafness = TimeSpan.FromMilliseconds(1);
+
     private long _packets;
+    private Timestamp _heard;
     private Timestamp _looked;
     private Timestamp _until;
 
@@ -34,9 +41,12 @@ internal sealed class BusyPoll(TimeSpan? patience)
 
         // Whoever was woken by what was just forwarded should run first.
         _ = Thread.Yield();
-        Woke();
+        _looked = MonotonicClock.Now;
         return true;
     }
+
+    /// <summary>Whether the thread has been awake for so long that it should ask its descriptors what else there is.</summary>
+    public bool MustListen(Timestamp now) => now - _heard >= LongestDeafness;
 
     /// <param name="packets">Packets that came so far.</param>
     /// <param name="now">The time.</param>
@@ -53,8 +63,12 @@ internal sealed class BusyPoll(TimeSpan? patience)
         return now < _until;
     }
 
-    /// <summary>The thread has slept, or let others run: what it does from here on is work.</summary>
-    public void Woke() => _looked = MonotonicClock.Now;
+    /// <summary>The thread has slept, and heard of everything: what it does from here on is work.</summary>
+    public void Woke()
+    {
+        _looked = MonotonicClock.Now;
+        _heard = _looked;
+    }
 
     private static TimeSpan PatienceFor(TimeSpan work) =>
         work < LeastWork ? TimeSpan.Zero : work < MostPatience ? work : MostPatience;

@@ -22,7 +22,7 @@ internal sealed class ForwardingThread : IDisposable
     private readonly Forwarder _forwarder;
     private readonly Handover _handover;
     private readonly Mailbox _shard;
-    private readonly Action<IpAddress> _onTooBig;
+    private readonly PathReports _reports;
     private readonly BusyPoll _busyPoll;
     private readonly Poller _poller = new();
     private readonly WakeEvent _wake = new();
@@ -35,17 +35,17 @@ internal sealed class ForwardingThread : IDisposable
     /// <param name="forwarder">Not the shard's own, on the same tables.</param>
     /// <param name="taps">The captures that run.</param>
     /// <param name="shard">Wakes the shard when something was handed over.</param>
-    /// <param name="onTooBig">Told, on this thread, that a datagram was larger than the path to a peer.</param>
+    /// <param name="reports">Told of peers to whom a datagram was larger than the path.</param>
     /// <param name="busyPoll">See <see cref="Configuration.ForwardingSettings.BusyPoll"/>.</param>
     /// <param name="name">For the thread, as tools show it.</param>
     public ForwardingThread(
-        Listener[] listeners, TunDevice? tun, Forwarder forwarder, TapSet taps, Mailbox shard, Action<IpAddress> onTooBig, TimeSpan? busyPoll, string name)
+        Listener[] listeners, TunDevice? tun, Forwarder forwarder, TapSet taps, Mailbox shard, PathReports reports, TimeSpan? busyPoll, string name)
     {
         _listeners = listeners;
         _tun = tun;
         _forwarder = forwarder;
         _shard = shard;
-        _onTooBig = onTooBig;
+        _reports = reports;
         _handover = new Handover();
         _data = new DataPath(listeners, forwarder, control: null, _handover, taps, tun?.Offloads ?? TunOffloads.None);
         _busyPoll = new BusyPoll(busyPoll);
@@ -105,7 +105,8 @@ internal sealed class ForwardingThread : IDisposable
         {
             while (Volatile.Read(ref _isStopping) == 0)
             {
-                bool more = _data.Turn(MonotonicClock.Now);
+                Timestamp now = MonotonicClock.Now;
+                bool more = _data.Turn(now);
                 _data.Flush();
                 if (_handover.HasAny)
                 {
@@ -114,8 +115,11 @@ internal sealed class ForwardingThread : IDisposable
 
                 if (!more && !_busyPoll.GoOn(_data))
                 {
-                    Sleep();
-                    _busyPoll.Woke();
+                    Wait(Timestamp.Never);
+                }
+                else if (_busyPoll.MustListen(now))
+                {
+                    Wait(Timestamp.Zero);
                 }
             }
 
@@ -129,9 +133,9 @@ internal sealed class ForwardingThread : IDisposable
         }
     }
 
-    private void Sleep()
+    private void Wait(Timestamp deadline)
     {
-        int ready = _poller.Wait(Timestamp.Never);
+        int ready = _poller.Wait(deadline);
         for (int i = 0; i < ready; i++)
         {
             Readiness readiness = _poller.Ready(i);
@@ -145,6 +149,8 @@ internal sealed class ForwardingThread : IDisposable
                 _poller.Remove(_tun!.Descriptor);
             }
         }
+
+        _busyPoll.Woke();
     }
 
     private void ReadErrors(Listener listener)
@@ -153,7 +159,8 @@ internal sealed class ForwardingThread : IDisposable
         {
             if (error.Kind == UdpErrorKind.TooBig)
             {
-                _onTooBig(error.Peer.Address);
+                _reports.Add(error.Peer);
+                _shard.Signal();
             }
         }
     }

@@ -72,10 +72,19 @@ internal sealed class Mailbox(WakeEvent wake)
         // In this order: whoever signals after the write wakes the shard again, whoever signalled before it is served below.
         wake.Clear();
         Volatile.Write(ref _signalled, 0);
-        while (TryTake(out Action work))
+
+        // As many as fit in the box at most: packets are served too while somebody keeps it full.
+        for (int i = 0; i < Capacity; i++)
         {
+            if (!TryTake(out Action work))
+            {
+                return;
+            }
+
             work();
         }
+
+        Signal();
     }
 
     /// <summary>On the shard's thread, at its end: nothing more is taken in, and what waits is carried out so that no caller hangs.</summary>

@@ -14,8 +14,7 @@ namespace Culvert.Server;
 /// <summary>A running node: opens what the configuration names, runs the shard, does in the operating system what the shard asks for.</summary>
 public sealed class Node : IAsyncDisposable
 {
-    /// <summary>How long peers may take to acknowledge that we stop; section 5.7 of RFC 2661 would allow a full retransmission cycle.</summary>
-    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan BetweenPosts = TimeSpan.FromMilliseconds(100);
 
     private readonly Netlink _netlink = new();
     private readonly NodeLog _log;
@@ -74,8 +73,9 @@ public sealed class Node : IAsyncDisposable
     /// <summary>Tells every peer, waits for their answers a bounded time, and ends.</summary>
     public async Task Stop()
     {
-        if (_shard is { IsStarted: true } shard && shard.Mailbox.TryPost(() => shard.Stop("the node is shutting down", StopPatience)))
+        if (_shard is { IsStarted: true, Ended.IsCompleted: false } shard)
         {
+            shard.RequestStop("the node is shutting down");
             try
             {
                 await shard.Ended;
@@ -197,7 +197,7 @@ public sealed class Node : IAsyncDisposable
                 new Forwarder(sessions, routes, options),
                 shard.Taps,
                 shard.Mailbox,
-                peer => shard.Mailbox.TryPost(() => shard.OnTooBig(peer)),
+                shard.PathReports,
                 _configuration.Forwarding.BusyPoll,
                 $"forward{i}"));
         }
@@ -364,7 +364,12 @@ public sealed class Node : IAsyncDisposable
         }
 
         string problem = problems.Count > 0 ? string.Join("; ", problems) : "no address of a family that this machine can send to";
-        _ = _shard!.Mailbox.TryPost(() => _shard.Access.ResolveDial(dial, candidates, problem, MonotonicClock.Now));
+        Shard shard = _shard!;
+        while (!shard.Mailbox.TryPost(() => shard.Access.ResolveDial(dial, candidates, problem, MonotonicClock.Now)) && !shard.Ended.IsCompleted)
+        {
+            // Too busy; nobody else would tell the dial.
+            await Task.Delay(BetweenPosts);
+        }
     }
 
     private bool HasSocketFor(PeerEndpoint peer) => _listeners.Exists(l => l.Socket.Family == peer.Address.Family);

@@ -17,12 +17,15 @@ internal sealed class PathMtu(Netlink netlink) : IPathMtu
 
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(60);
 
-    private readonly Dictionary<IpAddress, (int Mtu, Timestamp Until)> _known = [];
+    /// <summary>How often the kernel is asked about one peer because of reports, which anybody can forge.</summary>
+    private static readonly TimeSpan BetweenRefreshes = TimeSpan.FromSeconds(1);
+
+    private readonly Dictionary<IpAddress, (int Mtu, Timestamp Since)> _known = [];
 
     public int To(IpAddress peer)
     {
         Timestamp now = MonotonicClock.Now;
-        if (_known.TryGetValue(peer, out (int Mtu, Timestamp Until) entry) && now < entry.Until)
+        if (_known.TryGetValue(peer, out (int Mtu, Timestamp Since) entry) && now - entry.Since < Lifetime)
         {
             return entry.Mtu;
         }
@@ -32,16 +35,34 @@ internal sealed class PathMtu(Netlink netlink) : IPathMtu
             _known.Clear();
         }
 
-        int mtu = netlink.TryGetRoute(peer, out RouteInfo route, out _) && route.Mtu > 0 ? route.Mtu : Usual;
-        _known[peer] = (mtu, now + Lifetime);
+        int mtu = Ask(peer);
+        _known[peer] = (mtu, now);
         return mtu;
     }
 
-    /// <summary>Asks the kernel anew; true when the answer differs from the one known.</summary>
+    /// <summary>Asks the kernel anew, unless it has just been asked; true when the answer differs from the one known.</summary>
     public bool Refresh(IpAddress peer)
     {
-        int before = _known.TryGetValue(peer, out (int Mtu, Timestamp Until) entry) ? entry.Mtu : 0;
+        bool isKnown = _known.TryGetValue(peer, out (int Mtu, Timestamp Since) entry);
+        if (isKnown && MonotonicClock.Now - entry.Since < BetweenRefreshes)
+        {
+            return false;
+        }
+
         _known.Remove(peer);
-        return To(peer) != before;
+        return To(peer) != (isKnown ? entry.Mtu : 0);
+    }
+
+    private int Ask(IpAddress peer)
+    {
+        try
+        {
+            return netlink.TryGetRoute(peer, out RouteInfo route, out _) && route.Mtu > 0 ? route.Mtu : Usual;
+        }
+        catch (LinuxException)
+        {
+            // An interface that is being removed, a kernel without memory: asked again in a minute.
+            return Usual;
+        }
     }
 }

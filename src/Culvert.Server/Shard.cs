@@ -21,6 +21,12 @@ internal sealed class Shard : IControlPath, IDisposable
 
     private const int ReportsPerTurn = 64;
 
+    /// <summary>Looks into a path's MTU, which may concern every session: reports can be forged, and those that matter come again.</summary>
+    private static readonly RateLimit PathChanges = new(PerSecond: 20, Burst: 20);
+
+    /// <summary>How long peers may take to acknowledge that we stop; section 5.7 of RFC 2661 would allow a full retransmission cycle.</summary>
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5);
+
     /// <summary>For the peers' answers when the node cannot go on: less than for an orderly stop, as nothing is forwarded.</summary>
     private static readonly TimeSpan FailurePatience = TimeSpan.FromSeconds(2);
 
@@ -37,6 +43,8 @@ internal sealed class Shard : IControlPath, IDisposable
     private readonly byte[] _control = new byte[L2tpEndpoint.MaximumMessageSize];
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Thread _thread;
+    private TokenBucket _pathChanges;
+    private volatile string? _stopWanted;
     private Timestamp _stopAt = Timestamp.Never;
     private NodeException? _failure;
     private bool _isStopping;
@@ -67,6 +75,9 @@ internal sealed class Shard : IControlPath, IDisposable
 
     /// <summary>The captures that run.</summary>
     public TapSet Taps { get; } = new();
+
+    /// <summary>What any thread heard about paths.</summary>
+    public PathReports PathReports { get; } = new();
 
     /// <summary>Packets dropped for a reason, by all threads.</summary>
     public long Drops(DropReason reason) => _forwarder.Counters.Drops(reason) + _helpers.Sum(h => h.Counters.Drops(reason));
@@ -111,6 +122,13 @@ internal sealed class Shard : IControlPath, IDisposable
         _data.RemoveTun(tun);
     }
 
+    /// <summary>From any thread, and never refused: <see cref="Stop"/> as soon as the loop comes round.</summary>
+    public void RequestStop(string reason)
+    {
+        _stopWanted = reason;
+        Mailbox.Signal();
+    }
+
     /// <summary>On the shard's thread: tells every peer, and ends the loop when all have acknowledged or <paramref name="patience"/> is over.</summary>
     public void Stop(string reason, TimeSpan patience)
     {
@@ -129,15 +147,6 @@ internal sealed class Shard : IControlPath, IDisposable
     void IControlPath.ReceiveLinkScope(SessionKey session, ReadOnlySpan<byte> packet, Timestamp now) => _access.ReceiveLinkScope(session, packet, now);
 
     void IControlPath.SequencingChanged(SessionKey session, bool isSequenced, ushort ns) => _access.OnSequencingChanged(session, isSequenced, ns);
-
-    /// <summary>On the shard's thread: the kernel refused a datagram as larger than the path.</summary>
-    public void OnTooBig(IpAddress peer)
-    {
-        if (_paths.Refresh(peer))
-        {
-            _access.OnPathMtuChanged(peer);
-        }
-    }
 
     /// <summary>What the sockets counted.</summary>
     public IEnumerable<(string Name, long Value)> TransportCounters()
@@ -171,10 +180,14 @@ internal sealed class Shard : IControlPath, IDisposable
             while (!HasEnded())
             {
                 // The turn may have brought the last acknowledgement: then there is nothing to wait for.
-                if (!Turn() && !HasEnded() && !_busyPoll.GoOn(_data))
+                Timestamp now = MonotonicClock.Now;
+                if (!Turn(now) && !HasEnded() && !_busyPoll.GoOn(_data))
                 {
-                    Sleep();
-                    _busyPoll.Woke();
+                    Wait(Timestamp.Min(Timestamp.Min(_access.NextDeadline, _forwarder.NextDeadline), _stopAt));
+                }
+                else if (_busyPoll.MustListen(now))
+                {
+                    Wait(Timestamp.Zero);
                 }
             }
 
@@ -201,13 +214,23 @@ internal sealed class Shard : IControlPath, IDisposable
     private bool HasEnded() => _isStopping && (_access.IsAtRest || MonotonicClock.Now >= _stopAt);
 
     /// <summary>One turn of the loop; true when more may be waiting.</summary>
-    private bool Turn()
+    private bool Turn(Timestamp begin)
     {
-        bool more = _data.Turn(MonotonicClock.Now);
+        bool more = _data.Turn(begin);
 
         // After the mailbox: whoever fills a queue signals there, and the signal is cleared before the queues are looked at.
         Mailbox.Drain();
+        if (_stopWanted is { } reason)
+        {
+            Stop(reason, StopPatience);
+        }
+
         Timestamp now = MonotonicClock.Now;
+        while (PathReports.TryTake(out PeerEndpoint peer))
+        {
+            OnTooBig(peer, now);
+        }
+
         foreach (ForwardingThread helper in _helpers)
         {
             _data.TakeOver(helper.Handover, now);
@@ -231,9 +254,9 @@ internal sealed class Shard : IControlPath, IDisposable
         return more;
     }
 
-    private void Sleep()
+    private void Wait(Timestamp deadline)
     {
-        int ready = _poller.Wait(Timestamp.Min(Timestamp.Min(_access.NextDeadline, _forwarder.NextDeadline), _stopAt));
+        int ready = _poller.Wait(deadline);
         for (int i = 0; i < ready; i++)
         {
             Readiness readiness = _poller.Ready(i);
@@ -245,6 +268,17 @@ internal sealed class Shard : IControlPath, IDisposable
             {
                 Fail(removed);
             }
+        }
+
+        _busyPoll.Woke();
+    }
+
+    /// <summary>The kernel refused a datagram as larger than the path, or somebody claims that a router did.</summary>
+    private void OnTooBig(in PeerEndpoint peer, Timestamp now)
+    {
+        if (_access.Knows(peer) && _pathChanges.TryTake(PathChanges, now) && _paths.Refresh(peer.Address))
+        {
+            _access.OnPathMtuChanged(peer.Address);
         }
     }
 
@@ -271,7 +305,7 @@ internal sealed class Shard : IControlPath, IDisposable
         {
             if (error.Kind == UdpErrorKind.TooBig)
             {
-                OnTooBig(error.Peer.Address);
+                PathReports.Add(error.Peer);
             }
         }
     }

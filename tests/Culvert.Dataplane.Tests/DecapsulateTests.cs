@@ -166,6 +166,13 @@ public class DecapsulateTests
 
         // The local address may differ: an answer takes the new one after an update, nothing is at stake before.
         Assert.False(new Rig().Forwarder.Decapsulate(Golden("0002 1234 5678", "21" + Ping4), Bench.Path with { Local = default }).PathChanged);
+
+        // The same link-local address on another link is another peer.
+        var near = new UdpPath(IpAddress.Parse("fe80::1%2"), new PeerEndpoint(IpAddress.Parse("fe80::7%2"), 1701));
+        Rig local = new(Bench.Session() with { Path = near });
+        Assert.Equal(VerdictKind.Deliver, local.Forwarder.Decapsulate(Golden("0002 1234 5678", "21" + Ping4), near).Kind);
+        UdpPath far = near with { Peer = near.Peer with { Address = near.Peer.Address with { Scope = 3 } } };
+        Assert.Equal(DropReason.WrongPath, local.Forwarder.Decapsulate(Golden("0002 1234 5678", "21" + Ping4), far).Reason);
     }
 
     [Fact]

@@ -26,10 +26,13 @@ internal sealed class CaptureRing(int slots, int slotSize)
     /// <summary>Datagrams put in; read by any thread.</summary>
     public long Accepted => Volatile.Read(ref _put);
 
+    /// <summary>For the thread that puts in: whether the next one of usual size will be taken.</summary>
+    public bool HasRoom => _put - Volatile.Read(ref _taken) < _lengths.Length;
+
     /// <summary>On the shard's thread. False when it was dropped.</summary>
     public bool TryPut(ReadOnlySpan<byte> datagram, in TappedDatagram about)
     {
-        if (_put - Volatile.Read(ref _taken) == _lengths.Length || datagram.Length > slotSize)
+        if (!HasRoom || datagram.Length > slotSize)
         {
             Volatile.Write(ref _dropped, _dropped + 1);
             return false;

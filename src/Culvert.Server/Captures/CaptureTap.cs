@@ -113,7 +113,9 @@ internal sealed class CaptureTap
 
     private void Put(ReadOnlySpan<byte> datagram, in TappedDatagram about, Target target)
     {
-        if (_ring.TryPut(datagram, about with { Comment = target.IsNamed ? null : target.ToString() }))
+        // Asked first: while there is no room no text is made, packet after packet, only to be thrown away.
+        string? name = target.IsNamed || !_ring.HasRoom ? null : target.ToString();
+        if (_ring.TryPut(datagram, about with { Comment = name }) && name is not null)
         {
             target.IsNamed = true;
         }

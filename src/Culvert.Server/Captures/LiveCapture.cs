@@ -11,6 +11,9 @@ internal sealed class LiveCapture
     /// <summary>At a hundred thousand packets per second the ring holds twice this time.</summary>
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>For the reader to take what is left when a capture is over. Until then a tap looks at every packet.</summary>
+    private static readonly TimeSpan ReaderPatience = TimeSpan.FromSeconds(5);
+
     private const int Slots = 4096;
     private const int UsualSlotSize = 2048;
     private const int OctetsPerFlush = 1 << 17;
@@ -21,13 +24,13 @@ internal sealed class LiveCapture
     private readonly CaptureRing _ring;
     private readonly CaptureTap _tap;
     private readonly byte[] _packet;
+    private readonly TaskCompletionSource _stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     // The file counts from 1970, the shard from some start of its own.
     private readonly long _epochOffset;
     private readonly Timestamp _start = MonotonicClock.Now;
     private long _packets;
     private bool _isFull;
-    private volatile bool _isStopping;
 
     private LiveCapture(CaptureRequest request, Shard shard)
     {
@@ -54,13 +57,16 @@ internal sealed class LiveCapture
     }
 
     /// <summary>Any thread: <see cref="Run"/> ends soon, and the file properly.</summary>
-    public void Stop() => _isStopping = true;
+    public void Stop() => _stop.TrySetResult();
 
     /// <summary>Writes until the end. Throws what the output throws; the shard is left in order whatever happens.</summary>
     public async Task Run(PipeWriter output, CancellationToken cancel)
     {
         var writer = new PcapNgWriter(output);
         bool isAttached = true;
+        using var reader = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        cancel = reader.Token;
+        Task watch = GiveUpWhenOver(reader);
         try
         {
             writer.WriteHeader(LinkType.Raw, Application, "l2tp", _request.ToString());
@@ -85,6 +91,8 @@ internal sealed class LiveCapture
         }
         finally
         {
+            await reader.CancelAsync();
+            await watch;
             if (isAttached)
             {
                 await Detach();
@@ -92,7 +100,30 @@ internal sealed class LiveCapture
         }
     }
 
-    private bool IsOver() => _isFull || _isStopping || _shard.Ended.IsCompleted
+    /// <summary>A reader that stands still would keep <see cref="Run"/> in its last write for ever, and the tap with it.</summary>
+    private async Task GiveUpWhenOver(CancellationTokenSource reader)
+    {
+        try
+        {
+            await Task.WhenAny(_stop.Task, _shard.Ended, Task.Delay(Timeout.InfiniteTimeSpan, reader.Token), Elapsed(reader.Token));
+            await Task.Delay(ReaderPatience, reader.Token);
+            await reader.CancelAsync();
+        }
+        catch (OperationCanceledException)
+        {
+            // It ended by itself.
+        }
+    }
+
+    private async Task Elapsed(CancellationToken cancel)
+    {
+        while (_request.Duration is not { } duration || MonotonicClock.Now - _start < duration)
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1), cancel);
+        }
+    }
+
+    private bool IsOver() => _isFull || _stop.Task.IsCompleted || _shard.Ended.IsCompleted
         || (_request.Duration is { } duration && MonotonicClock.Now - _start >= duration);
 
     private async Task Detach()

@@ -157,8 +157,9 @@ internal sealed class ControlApi : IAsyncDisposable
             http.Features.GetRequiredFeature<IHttpMinResponseDataRateFeature>().MinDataRate = null;
             await capture.Run(http.Response.BodyWriter, http.RequestAborted);
         }
-        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException)
         {
+            // The reader went away, or did not take the end of the file.
             http.Abort();
         }
         finally
