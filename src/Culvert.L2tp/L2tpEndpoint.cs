@@ -225,8 +225,8 @@ public sealed partial class L2tpEndpoint
 
     public bool TryFind(ushort localTunnelId, [NotNullWhen(true)] out Tunnel? tunnel) => _directory.TryFind(localTunnelId, out tunnel);
 
-    /// <summary>Whether there is a tunnel, in whatever state, with a peer at this address and port.</summary>
-    public bool Knows(in PeerEndpoint peer) => _directory.NewestWith(peer) is not null;
+    /// <summary>Whether there is a tunnel, in whatever state, with a peer at this address.</summary>
+    public bool Knows(in IpAddress peer) => _directory.HasAnyWith(peer);
 
     /// <summary>
     /// Closes every tunnel, as when a node stops. Done when no tunnel is left whose <see cref="Tunnel.IsEverythingAcknowledged"/> is

@@ -15,6 +15,7 @@ internal sealed class TunnelDirectory(EndpointLimits limits, TunnelIdSpace ids, 
     private readonly Dictionary<(PeerEndpoint Peer, ushort PeerTunnelId), Tunnel> _byPeerId = [];
     private readonly Dictionary<PeerEndpoint, Tunnel> _newestByPath = [];
     private readonly Dictionary<IpAddress, int> _halfOpenByAddress = [];
+    private readonly Dictionary<IpAddress, int> _countByAddress = [];
     private readonly LinkedList<Tunnel> _halfOpen = new();
     private readonly LinkedList<Tunnel> _lingering = new();
 
@@ -39,6 +40,8 @@ internal sealed class TunnelDirectory(EndpointLimits limits, TunnelIdSpace ids, 
 
     /// <summary>The newest tunnel with this address and port; older ones follow by <see cref="Tunnel.OlderOnPath"/>.</summary>
     public Tunnel? NewestWith(in PeerEndpoint peer) => _newestByPath.GetValueOrDefault(peer);
+
+    public bool HasAnyWith(in IpAddress address) => _countByAddress.ContainsKey(address);
 
     public int HalfOpenWith(in IpAddress address) => _halfOpenByAddress.GetValueOrDefault(address);
 
@@ -73,8 +76,7 @@ internal sealed class TunnelDirectory(EndpointLimits limits, TunnelIdSpace ids, 
     public void AddHalfOpen(Tunnel tunnel)
     {
         tunnel.ListNode = _halfOpen.AddLast(tunnel);
-        IpAddress address = tunnel.Path.Peer.Address;
-        _halfOpenByAddress[address] = HalfOpenWith(address) + 1;
+        CountUp(_halfOpenByAddress, tunnel.Path.Peer.Address);
     }
 
     public void RemoveHalfOpen(Tunnel tunnel)
@@ -86,16 +88,7 @@ internal sealed class TunnelDirectory(EndpointLimits limits, TunnelIdSpace ids, 
 
         _halfOpen.Remove(node);
         tunnel.ListNode = null;
-        IpAddress address = tunnel.Path.Peer.Address;
-        int left = HalfOpenWith(address) - 1;
-        if (left > 0)
-        {
-            _halfOpenByAddress[address] = left;
-        }
-        else
-        {
-            _halfOpenByAddress.Remove(address);
-        }
+        CountDown(_halfOpenByAddress, tunnel.Path.Peer.Address);
     }
 
     /// <summary>The tunnel has ended and only acknowledges from now on.</summary>
@@ -150,10 +143,28 @@ internal sealed class TunnelDirectory(EndpointLimits limits, TunnelIdSpace ids, 
         }
 
         _newestByPath[tunnel.Path.Peer] = tunnel;
+        CountUp(_countByAddress, tunnel.Path.Peer.Address);
+    }
+
+    private static void CountUp(Dictionary<IpAddress, int> counts, in IpAddress address) =>
+        counts[address] = counts.GetValueOrDefault(address) + 1;
+
+    private static void CountDown(Dictionary<IpAddress, int> counts, in IpAddress address)
+    {
+        int left = counts.GetValueOrDefault(address) - 1;
+        if (left > 0)
+        {
+            counts[address] = left;
+        }
+        else
+        {
+            counts.Remove(address);
+        }
     }
 
     private void UnlinkPath(Tunnel tunnel)
     {
+        CountDown(_countByAddress, tunnel.Path.Peer.Address);
         if (tunnel.OlderOnPath is { } older)
         {
             older.NewerOnPath = tunnel.NewerOnPath;

@@ -159,7 +159,7 @@ internal sealed class ForwardingThread : IDisposable
         {
             if (error.Kind == UdpErrorKind.TooBig)
             {
-                _reports.Add(error.Peer);
+                _reports.Add(error.Peer.Address);
                 _shard.Signal();
             }
         }

@@ -73,18 +73,27 @@ internal sealed class Mailbox(WakeEvent wake)
         wake.Clear();
         Volatile.Write(ref _signalled, 0);
 
-        // As many as fit in the box at most: packets are served too while somebody keeps it full.
-        for (int i = 0; i < Capacity; i++)
+        // What has been put in so far: who puts in again at once, such as a listing its next page, waits until packets were served.
+        for (int left = Count; left > 0 && TryTake(out Action work); left--)
         {
-            if (!TryTake(out Action work))
-            {
-                return;
-            }
-
             work();
         }
 
-        Signal();
+        if (Count > 0)
+        {
+            Signal();
+        }
+    }
+
+    private int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _work.Count;
+            }
+        }
     }
 
     /// <summary>On the shard's thread, at its end: nothing more is taken in, and what waits is carried out so that no caller hangs.</summary>

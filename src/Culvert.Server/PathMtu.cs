@@ -7,25 +7,26 @@ namespace Culvert.Server;
 /// <summary>
 /// The kernel's knowledge of path MTUs (interface, routes, what ICMP said), asked once per peer and minute. Belongs to one shard.
 /// </summary>
-internal sealed class PathMtu(Netlink netlink) : IPathMtu
+/// <param name="netlink">Where the kernel is asked.</param>
+/// <param name="changes">Told of peers for whom an answer turned out to be out of date: sessions that are up have the old one.</param>
+internal sealed class PathMtu(Netlink netlink, PathChanges changes) : IPathMtu
 {
     /// <summary>What Ethernet carries; taken when there is no route to ask about.</summary>
     private const int Usual = 1500;
 
     /// <summary>Peers remembered; beyond that everything is asked again, which is only slower.</summary>
-    private const int MostPeers = 4096;
+    private const int MostPeers = 32_768;
 
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(60);
 
-    /// <summary>How often the kernel is asked about one peer because of reports, which anybody can forge.</summary>
-    private static readonly TimeSpan BetweenRefreshes = TimeSpan.FromSeconds(1);
-
-    private readonly Dictionary<IpAddress, (int Mtu, Timestamp Since)> _known = [];
+    private readonly Dictionary<IpAddress, (int Mtu, Timestamp Until)> _known = [];
+    private readonly HashSet<IpAddress> _outdated = [];
 
     public int To(IpAddress peer)
     {
         Timestamp now = MonotonicClock.Now;
-        if (_known.TryGetValue(peer, out (int Mtu, Timestamp Since) entry) && now - entry.Since < Lifetime)
+        bool isKnown = _known.TryGetValue(peer, out (int Mtu, Timestamp Until) entry);
+        if (isKnown && now < entry.Until)
         {
             return entry.Mtu;
         }
@@ -33,24 +34,31 @@ internal sealed class PathMtu(Netlink netlink) : IPathMtu
         if (_known.Count >= MostPeers)
         {
             _known.Clear();
+            _outdated.Clear();
         }
 
         int mtu = Ask(peer);
-        _known[peer] = (mtu, now);
+        _known[peer] = (mtu, now + Lifetime);
+        if (isKnown && mtu != entry.Mtu)
+        {
+            _ = _outdated.Add(peer);
+            changes.Add(peer);
+        }
+
         return mtu;
     }
 
-    /// <summary>Asks the kernel anew, unless it has just been asked; true when the answer differs from the one known.</summary>
+    /// <summary>Asks the kernel anew; true when sessions that are up may have another answer.</summary>
     public bool Refresh(IpAddress peer)
     {
-        bool isKnown = _known.TryGetValue(peer, out (int Mtu, Timestamp Since) entry);
-        if (isKnown && MonotonicClock.Now - entry.Since < BetweenRefreshes)
+        if (!_known.TryGetValue(peer, out (int Mtu, Timestamp Until) entry))
         {
-            return false;
+            return true;
         }
 
-        _known.Remove(peer);
-        return To(peer) != (isKnown ? entry.Mtu : 0);
+        int mtu = Ask(peer);
+        _known[peer] = (mtu, MonotonicClock.Now + Lifetime);
+        return _outdated.Remove(peer) | mtu != entry.Mtu;
     }
 
     private int Ask(IpAddress peer)

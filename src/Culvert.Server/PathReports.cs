@@ -3,31 +3,35 @@ using Culvert.Core;
 namespace Culvert.Server;
 
 /// <summary>
-/// Peers about whom the kernel said that a datagram was larger than the path, told by any thread and looked into by the shard. Anybody
-/// can forge such messages, so there is room for a few; what does not fit is forgotten: a report that matters comes again with the next
-/// large datagram.
+/// Peers about whom the kernel said that a datagram was larger than the path, told by any thread and taken by the shard. Anybody
+/// can forge such messages, so there is room for a few; that some did not fit is remembered.
 /// </summary>
 internal sealed class PathReports
 {
-    /// <summary>Reports that wait.</summary>
+    /// <summary>Reports that wait for the shard's next turn.</summary>
     public const int Capacity = 64;
 
     private readonly Lock _lock = new();
-    private readonly BoundedQueue<PeerEndpoint> _waiting = new(Capacity);
+    private readonly BoundedQueue<IpAddress> _waiting = new(Capacity);
     private volatile bool _hasAny;
+    private bool _hasLost;
 
-    public void Add(in PeerEndpoint peer)
+    public void Add(in IpAddress peer)
     {
         lock (_lock)
         {
-            _ = _waiting.TryEnqueue(peer);
+            _hasLost |= !_waiting.TryEnqueue(peer);
             _hasAny = true;
         }
     }
 
-    public bool TryTake(out PeerEndpoint peer)
+    /// <summary>The next one; none when all are taken.</summary>
+    /// <param name="peer">Whom it is about.</param>
+    /// <param name="hasLost">Others did not fit since this was last said: it may be about anybody.</param>
+    public bool TryTake(out IpAddress peer, out bool hasLost)
     {
         peer = default;
+        hasLost = false;
         if (!_hasAny)
         {
             return false;
@@ -36,6 +40,8 @@ internal sealed class PathReports
         lock (_lock)
         {
             _hasAny = _waiting.TryDequeue(out peer);
+            hasLost = _hasLost;
+            _hasLost = false;
             return _hasAny;
         }
     }

@@ -21,9 +21,6 @@ internal sealed class Shard : IControlPath, IDisposable
 
     private const int ReportsPerTurn = 64;
 
-    /// <summary>Looks into a path's MTU, which may concern every session: reports can be forged, and those that matter come again.</summary>
-    private static readonly RateLimit PathChanges = new(PerSecond: 20, Burst: 20);
-
     /// <summary>How long peers may take to acknowledge that we stop; section 5.7 of RFC 2661 would allow a full retransmission cycle.</summary>
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5);
 
@@ -37,25 +34,26 @@ internal sealed class Shard : IControlPath, IDisposable
     private readonly List<ForwardingThread> _helpers = [];
     private readonly AccessNode _access;
     private readonly PathMtu _paths;
+    private readonly PathChanges _pathChanges;
     private readonly Poller _poller = new();
     private readonly WakeEvent _wake = new();
     private readonly Action<NodeEvent> _onEvent;
     private readonly byte[] _control = new byte[L2tpEndpoint.MaximumMessageSize];
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Thread _thread;
-    private TokenBucket _pathChanges;
     private volatile string? _stopWanted;
     private Timestamp _stopAt = Timestamp.Never;
     private NodeException? _failure;
     private bool _isStopping;
 
-    public Shard(Listener[] listeners, Forwarder forwarder, AccessNode access, PathMtu paths, ForwardingSettings forwarding, int largestPacket, Action<NodeEvent> onEvent)
+    public Shard(Listener[] listeners, Forwarder forwarder, AccessNode access, PathMtu paths, PathChanges pathChanges, ForwardingSettings forwarding, int largestPacket, Action<NodeEvent> onEvent)
     {
         _busyPoll = new BusyPoll(forwarding.BusyPoll);
         _listeners = listeners;
         _forwarder = forwarder;
         _access = access;
         _paths = paths;
+        _pathChanges = pathChanges;
         _onEvent = onEvent;
         DatagramSize = Math.Max(largestPacket + Forwarder.Headroom, L2tpEndpoint.MaximumMessageSize);
         _data = new DataPath(listeners, forwarder, this, handover: null, Taps, forwarding.Offload.Tun);
@@ -183,7 +181,7 @@ internal sealed class Shard : IControlPath, IDisposable
                 Timestamp now = MonotonicClock.Now;
                 if (!Turn(now) && !HasEnded() && !_busyPoll.GoOn(_data))
                 {
-                    Wait(Timestamp.Min(Timestamp.Min(_access.NextDeadline, _forwarder.NextDeadline), _stopAt));
+                    Wait(NextDeadline);
                 }
                 else if (_busyPoll.MustListen(now))
                 {
@@ -226,11 +224,7 @@ internal sealed class Shard : IControlPath, IDisposable
         }
 
         Timestamp now = MonotonicClock.Now;
-        while (PathReports.TryTake(out PeerEndpoint peer))
-        {
-            OnTooBig(peer, now);
-        }
-
+        FollowPaths(now);
         foreach (ForwardingThread helper in _helpers)
         {
             _data.TakeOver(helper.Handover, now);
@@ -273,12 +267,32 @@ internal sealed class Shard : IControlPath, IDisposable
         _busyPoll.Woke();
     }
 
-    /// <summary>The kernel refused a datagram as larger than the path, or somebody claims that a router did.</summary>
-    private void OnTooBig(in PeerEndpoint peer, Timestamp now)
+    private Timestamp NextDeadline => Timestamp.Min(
+        Timestamp.Min(_access.NextDeadline, _forwarder.NextDeadline), Timestamp.Min(_pathChanges.NextDeadline, _stopAt));
+
+    /// <summary>The kernel refused datagrams as larger than the path, or somebody claims that a router did.</summary>
+    private void FollowPaths(Timestamp now)
     {
-        if (_access.Knows(peer) && _pathChanges.TryTake(PathChanges, now) && _paths.Refresh(peer.Address))
+        while (PathReports.TryTake(out IpAddress reported, out bool hasLost))
         {
-            _access.OnPathMtuChanged(peer.Address);
+            if (_access.Knows(reported))
+            {
+                _pathChanges.Add(reported);
+            }
+
+            if (hasLost && _pathChanges.IsEmpty)
+            {
+                // It may have been about any of them.
+                foreach (Tunnel tunnel in _access.Tunnels)
+                {
+                    _pathChanges.Add(tunnel.Path.Peer.Address);
+                }
+            }
+        }
+
+        if (_pathChanges.TryTake(now, out IpAddress peer) && _paths.Refresh(peer))
+        {
+            _access.OnPathMtuChanged(peer);
         }
     }
 
@@ -305,7 +319,7 @@ internal sealed class Shard : IControlPath, IDisposable
         {
             if (error.Kind == UdpErrorKind.TooBig)
             {
-                PathReports.Add(error.Peer);
+                PathReports.Add(error.Peer.Address);
             }
         }
     }

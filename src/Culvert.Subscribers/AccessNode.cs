@@ -72,8 +72,8 @@ public sealed partial class AccessNode
     /// <summary>Tunnels that have not ended.</summary>
     public IEnumerable<Tunnel> Tunnels => _l2tp.Tunnels.Where(t => t.Ended is null);
 
-    /// <summary>Whether there is a tunnel with a peer at this address and port. Costs the same however many there are.</summary>
-    public bool Knows(in PeerEndpoint peer) => _l2tp.Knows(peer);
+    /// <summary>Whether there is a tunnel with a peer at this address. Costs the same however many there are.</summary>
+    public bool Knows(in IpAddress peer) => _l2tp.Knows(peer);
 
     /// <summary>Nothing is up, and every peer knows it.</summary>
     public bool IsAtRest => _l2tp.Tunnels.All(t => t.Ended is not null && t.IsEverythingAcknowledged);

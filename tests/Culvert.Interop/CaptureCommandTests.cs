@@ -71,6 +71,40 @@ public sealed class CaptureCommandTests
         });
     }
 
+    /// <summary>A terminal that was stopped takes nothing any more: the captures that it held end without it, and make room for others.</summary>
+    [Fact(Timeout = 300_000)]
+    public async Task Captures_whose_reader_stands_still_end()
+    {
+        Requirements.Namespaces();
+        await Scenario.RunAsync(async scenario =>
+        {
+            await scenario.UseCableAsync();
+            CulvertServer lns = await CulvertServer.StartAsync(
+                scenario, scenario.MainNamespace, await Configurations.LnsAsync(scenario, "chap"));
+            var stopped = new List<Child>();
+            for (int i = 0; i < 4; i++)
+            {
+                stopped.Add(await StartAsync(scenario, $"capture-{i}", Path.Combine(scenario.Captures, $"still{i}.pcapng"), "--seconds", "3"));
+                await stopped[i].SignalAsync("STOP");
+            }
+
+            string[] one = ["-w", Path.Combine(scenario.Captures, "one.pcapng"), "--seconds", "0.1"];
+            Assert.NotEqual(0, (await scenario.CommandAsync(scenario.MainNamespace, Command(scenario, one))).ExitCode);
+            _ = await scenario.CommandAsync(
+                scenario.OtherNamespace,
+                ["dotnet", Requirements.CulvertProgram, "blast", "203.0.113.1", "--user", "alice", "--password", "wonder", "--hold", "2s", "--rate", "5000", "--size", "1000"]);
+            await Eventually.TrueAsync("there is room for a capture", Limit, async () =>
+                (await scenario.CommandAsync(scenario.MainNamespace, Command(scenario, one))).ExitCode == 0);
+            foreach (Child child in stopped)
+            {
+                await child.SignalAsync("CONT");
+                _ = await child.WaitForExitAsync(Limit);
+            }
+
+            await lns.StopAsync();
+        });
+    }
+
     /// <summary>On return the capture runs: the file's header has been written.</summary>
     private static async Task<Child> StartAsync(Scenario scenario, string name, string file, params string[] options)
     {

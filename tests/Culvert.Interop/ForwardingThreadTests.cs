@@ -1,6 +1,8 @@
+using System.Net.Sockets;
 using System.Text.Json;
 using Culvert.Interop.Checker;
 using Culvert.Interop.Harness;
+using Culvert.Testing;
 
 namespace Culvert.Interop;
 
@@ -35,8 +37,7 @@ public sealed class ForwardingThreadTests
                 scenario, scenario.MainNamespace, $"{configuration}\nforwarding: {{ threads: 3 }}");
             Assert.Equal(hasInterfaceAlready, lns.Program.Lines.Any(l => l.Contains("one thread forwards", StringComparison.Ordinal)));
             Assert.DoesNotContain(lns.Program.Lines, l => l.Contains("this kernel does not know", StringComparison.Ordinal));
-            await scenario.CommandAsync(
-                scenario.MainNamespace, "sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.culvert0.send_redirects=0");
+            await ForwardAsync(scenario);
             JsonElement report = await BlastAsync(
                 scenario, "--tunnels", "2", "--sessions", "12", "--user", "user{n}", "--password", "secret{n}", "--hold", "3s", "--rate", "50");
             JsonElement sessions = report.GetProperty("sessions");
@@ -164,6 +165,95 @@ public sealed class ForwardingThreadTests
         }, $"threads-removed-{threads}");
     }
 
+    /// <summary>A thread under load never sleeps, and hears all the same that its interface is gone.</summary>
+    [Fact(Timeout = 300_000)]
+    public async Task A_busy_node_whose_interface_is_removed_ends_too()
+    {
+        Requirements.Namespaces();
+        await Scenario.RunAsync(async scenario =>
+        {
+            await scenario.UseCableAsync();
+            CulvertServer lns = await StartBusyAsync(scenario);
+            Child blast = scenario.Start("blast", scenario.OtherNamespace, BlastCommand("--tunnels", "1", "--sessions", "8", "--user", "user{n}", "--password", "secret{n}", "--hold", "60s", "--rate", "200"));
+            await lns.SessionsUpAsync(8, Limit);
+            await scenario.CommandAsync(scenario.MainNamespace, "ip link del culvert0");
+            Assert.Equal(1, await lns.Program.WaitForExitAsync(CulvertServer.StopLimit));
+            Assert.Contains(lns.Program.Lines, l => l.Contains("somebody removed the interface culvert0", StringComparison.Ordinal));
+            await blast.SignalAsync("TERM");
+            _ = await blast.WaitForExitAsync(Limit);
+        });
+    }
+
+    /// <summary>
+    /// Anybody can send "fragmentation needed" about a datagram that was never sent. They are neither believed nor left to fill the
+    /// sockets' buffers, and keep the node from nothing: not from serving, not from stopping.
+    /// </summary>
+    [Fact(Timeout = 300_000)]
+    public async Task Forged_reports_of_paths_keep_the_node_from_nothing()
+    {
+        Requirements.Namespaces();
+        await Scenario.RunAsync(async scenario =>
+        {
+            await scenario.UseCableAsync();
+            CulvertServer lns = await StartBusyAsync(scenario);
+            using var enough = new CancellationTokenSource();
+            Task<int> flood = Task.Run(() => FloodWithReports(scenario, enough.Token), TestContext.Current.CancellationToken);
+            JsonElement report = await BlastAsync(
+                scenario, "--tunnels", "2", "--sessions", "12", "--user", "user{n}", "--password", "secret{n}", "--hold", "5s", "--rate", "50");
+            JsonElement sessions = report.GetProperty("sessions");
+            JsonElement traffic = report.GetProperty("traffic");
+            Assert.Equal((24, 24), (sessions.GetProperty("up").GetInt32(), sessions.GetProperty("established").GetInt32()));
+            Assert.InRange(traffic.GetProperty("lost").GetInt64(), 0, traffic.GetProperty("sent").GetInt64() / 10);
+            Assert.NotEmpty(await lns.CountersAsync());
+            await lns.StopAsync();
+            await enough.CancelAsync();
+            Assert.InRange(await flood, 10_000, int.MaxValue);
+        });
+    }
+
+    private static Task<string> ForwardAsync(Scenario scenario) => scenario.CommandAsync(
+        scenario.MainNamespace, "sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.culvert0.send_redirects=0");
+
+    private static async Task<CulvertServer> StartBusyAsync(Scenario scenario)
+    {
+        string configuration = await Configurations.LnsAsync(scenario, "chap", users: 24);
+        CulvertServer lns = await CulvertServer.StartAsync(
+            scenario, scenario.MainNamespace, $"{configuration}\nforwarding: {{ threads: 1, busy-poll: 1s }}");
+        await ForwardAsync(scenario);
+        return lns;
+    }
+
+    /// <summary>ICMP type 3 code 4 (RFC 792, RFC 1191 section 4) about UDP from the LNS to one address after another; returns how many.</summary>
+    private static int FloodWithReports(Scenario scenario, CancellationToken enough)
+    {
+        using Socket socket = NamespaceSockets.Open(
+            scenario.OtherNamespace, () => new Socket(AddressFamily.InterNetwork, SocketType.Raw, ProtocolType.Icmp));
+        byte[] message =
+        [
+            3, 4, 0, 0, 0, 0, 0x03, 0xE8, // next-hop MTU 1000
+            0x45, 0, 0x05, 0xDC, 0, 1, 0x40, 0, 64, 17, 0, 0, 203, 0, 113, 1, 0, 0, 0, 0,
+            0x06, 0xA5, 0x06, 0xA5, 0x05, 0xC8, 0, 0,
+        ];
+        var lns = new System.Net.IPEndPoint(System.Net.IPAddress.Parse("203.0.113.1"), 0);
+        int sent = 0;
+        while (!enough.IsCancellationRequested)
+        {
+            // 198.18.0.0/15, and every hundredth about the LAC itself, whose tunnels are real.
+            uint about = sent % 100 == 0 ? 0xCB007102u : 0xC6120000u + ((uint)sent % 0x20000);
+            System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(message.AsSpan(24), about);
+            message.AsSpan(2, 2).Clear();
+            System.Buffers.Binary.BinaryPrimitives.WriteUInt16BigEndian(message.AsSpan(2), (ushort)IpBuilder.Checksum(message));
+            sent += socket.SendTo(message, lns) == message.Length ? 1 : 0;
+            if (sent % 50 == 0)
+            {
+                // Some 10,000 a second: enough to fill any buffer, and time for the others on the same processors.
+                enough.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(5));
+            }
+        }
+
+        return sent;
+    }
+
     /// <summary>A capture holds datagrams as they were on the wire, from all threads, not what the kernel joined.</summary>
     [Fact(Timeout = 300_000)]
     public async Task A_capture_holds_single_datagrams_of_all_threads()
@@ -205,10 +295,12 @@ public sealed class ForwardingThreadTests
         });
     }
 
+    private static string[] BlastCommand(params string[] arguments) => ["dotnet", Requirements.CulvertProgram, "blast", "203.0.113.1", .. arguments];
+
     private static async Task<JsonElement> BlastAsync(Scenario scenario, params string[] arguments)
     {
         CommandResult result = await scenario.CommandAsync(
-            scenario.OtherNamespace, ["dotnet", Requirements.CulvertProgram, "blast", "203.0.113.1", .. arguments, "--json"], TimeSpan.FromMinutes(2));
+            scenario.OtherNamespace, BlastCommand([.. arguments, "--json"]), TimeSpan.FromMinutes(2));
         scenario.Note($"culvert blast: {result.Output}");
         using var document = JsonDocument.Parse(result.Succeeded);
         return document.RootElement.Clone();
