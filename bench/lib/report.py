@@ -56,7 +56,7 @@ GOALS = (
        ("very many sessions: forwarding beside ten, up", "scale", "kept_up", None, ">=", 0.9),
        ("very many sessions: forwarding beside ten, down", "scale", "kept_down", None, ">=", 0.9),
        ("sessions set up per second with CHAP, 10,000", "set-up", "set_up_10000", None, ">=", 3000),
-       ("the same, 1,000 sessions each", "set-up", "set_up_1000", "l2tpns", ">=", 5),
+       ("the same", "set-up", "set_up_10000", "l2tpns", ">=", 5),
        ("the same between 40,000 and 50,000, beside the first 10,000", "scale", "set_up_kept", None, ">=", 0.8),
        ("added round trip at half load, 99th percentile, microseconds", "real", "latency.added_p99_us", None, "<", 300)])
 AGAINST = ("limit", "kernel-rps", "wireguard-go", "l2tpns", "softether")

@@ -44,30 +44,6 @@ public static class InternetChecksum
         return Finish(sum, data[(data.Length & ~3)..]);
     }
 
-    /// <summary>Copies octets and returns their <see cref="Sum"/>: each is loaded once.</summary>
-    /// <param name="source">The octets.</param>
-    /// <param name="target">As long as <paramref name="source"/> at least, and not overlapping it.</param>
-    public static ushort CopyAndSum(ReadOnlySpan<byte> source, Span<byte> target)
-    {
-        ReadOnlySpan<Vector<ulong>> from = MemoryMarshal.Cast<byte, Vector<ulong>>(source);
-        Span<Vector<ulong>> to = MemoryMarshal.Cast<byte, Vector<ulong>>(target)[..from.Length];
-        Vector<ulong> low = Vector<ulong>.Zero;
-        Vector<ulong> high = Vector<ulong>.Zero;
-        var mask = new Vector<ulong>(uint.MaxValue);
-        for (int i = 0; i < to.Length; i++)
-        {
-            Vector<ulong> vector = from[i];
-            to[i] = vector;
-            low += vector & mask;
-            high += Vector.ShiftRightLogical(vector, 32);
-        }
-
-        // What is left begins at a multiple of two octets: its sum can simply be added.
-        int done = to.Length * Vector<byte>.Count;
-        source[done..].CopyTo(target[done..]);
-        return Add(Finish(Vector.Sum(low) + Vector.Sum(high), []), Sum(source[done..]));
-    }
-
     /// <summary>The one's complement sum of two such sums.</summary>
     public static ushort Add(ushort first, ushort second)
     {

@@ -99,7 +99,7 @@ public readonly ref struct PacketSegmenter
         int length = _header + payload;
         Span<byte> segment = target[..length];
         _packet[.._header].CopyTo(segment);
-        ushort sum = InternetChecksum.CopyAndSum(_packet.Slice(_header + start, payload), segment[_header..]);
+        _packet.Slice(_header + start, payload).CopyTo(segment[_header..]);
         WriteIp(segment, index);
         Span<byte> transport = segment[_transport..];
         int checksum = UdpChecksum;
@@ -114,8 +114,7 @@ public readonly ref struct PacketSegmenter
         }
 
         BinaryPrimitives.WriteUInt16BigEndian(transport[checksum..], 0);
-        sum = InternetChecksum.Add(sum, InternetChecksum.Add(_pseudo, (ushort)transport.Length));
-        sum = InternetChecksum.Compute(transport[..(_header - _transport)], sum);
+        ushort sum = InternetChecksum.Compute(transport, InternetChecksum.Add(_pseudo, (ushort)transport.Length));
 
         // In UDP zero says that there is no checksum; all ones weigh the same (RFC 768).
         BinaryPrimitives.WriteUInt16BigEndian(transport[checksum..], sum == 0 && _protocol == Udp ? ushort.MaxValue : sum);
