@@ -147,7 +147,10 @@ public sealed partial class PppLink : ILcpHost
         }
         else if (_authentication.Speaks(protocol) && Phase == PppPhase.Authenticate)
         {
-            Close(LinkCloseReason.AuthenticationRefused, $"the peer rejects {PppPrinter.NameOf(protocol)} although it agreed to it", now);
+            // Perhaps the peer's own choice, which this end was to answer: so what was rejected is told, not what this end asked for.
+            string text = $"the peer rejects {PppPrinter.NameOf(protocol)} although it agreed to it";
+            Remember(LinkCloseReason.AuthenticationRefused, text, rejected: protocol);
+            Close(LinkCloseReason.AuthenticationRefused, text, now);
         }
     }
 
