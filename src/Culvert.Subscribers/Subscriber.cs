@@ -13,6 +13,12 @@ public sealed class Subscriber : ISequencedSession
     /// <summary>Data can overtake ICCN on the way; a peer sends one or two LCP packets before it waits.</summary>
     internal const int MostEarlyFrames = 4;
 
+    /// <summary>
+    /// Longest of them, in octets: as much as a link sends itself, a control packet of the default MRU with its headers in front. Without
+    /// it, the sessions that a peer may have half open would hold datagrams of 64 kB each.
+    /// </summary>
+    internal const int LargestEarlyFrame = 1508;
+
     internal Subscriber(int index, Session session, ISessionRole role, PppLink link, Timestamp now)
     {
         Index = index;
