@@ -29,6 +29,12 @@ public sealed partial class PppLink : ILcpHost
     {
         if (layer is Lcp)
         {
+            if (_hasOpened)
+            {
+                Raise(PppLinkEvent.Of(PppLinkEventKind.LcpReopened));
+            }
+
+            _hasOpened = true;
             if (_lcp.TakeAgreement() is { } agreement)
             {
                 Raise(PppLinkEvent.LcpAgreed(agreement));

@@ -100,6 +100,12 @@ public sealed class Subscriber : ISequencedSession
     /// <summary>See <see cref="DhcpResponder.Pace"/>.</summary>
     internal TokenBucket DhcpRequests;
 
+    /// <summary>How often its PPP comes up: see <see cref="AccessNode.ReturnPace"/>.</summary>
+    internal TokenBucket Returns;
+
+    /// <summary>What its LAC was last told of LCP in an SLI (RFC 3437 section 2.3); null when nothing was.</summary>
+    internal LcpAgreement? ToldAgreement { get; set; }
+
     bool ISequencedSession.PeerSequences { get; set; }
 
     bool ISequencedSession.HasSequenced { get; set; }
