@@ -24,7 +24,7 @@ public sealed class LcpGuidance
 }
 
 /// <summary>The options of LCP that matter to whoever ends the physical link (the tables of RFC 3437 section 2).</summary>
-internal sealed class LcpLinkOptions
+internal sealed record LcpLinkOptions
 {
     public static LcpLinkOptions None { get; } = new();
 
@@ -89,6 +89,16 @@ public sealed record LcpAgreement(ReadOnlyMemory<byte> LastSent, ReadOnlyMemory<
 {
     /// <summary>RFC 1662 section 7.1: without the option, all control characters.</summary>
     private const uint DefaultAccm = uint.MaxValue;
+
+    /// <summary>
+    /// Whether the access concentrator has to do anything that it did not do under <paramref name="earlier"/>. The rest (magic numbers,
+    /// authentication), which is another each time, does not concern it.
+    /// </summary>
+    public bool IsNewsAfter(LcpAgreement? earlier) =>
+        earlier is null
+        || (SendAccm, ReceiveAccm) != (earlier.SendAccm, earlier.ReceiveAccm)
+        || LcpLinkOptions.Read(LastSent.Span) != LcpLinkOptions.Read(earlier.LastSent.Span)
+        || LcpLinkOptions.Read(LastReceived.Span) != LcpLinkOptions.Read(earlier.LastReceived.Span);
 
     internal static LcpAgreement Of(byte[] sent, byte[] received) => new(
         sent, received, LcpLinkOptions.Read(received)?.Accm ?? DefaultAccm, LcpLinkOptions.Read(sent)?.Accm ?? DefaultAccm);

@@ -18,7 +18,7 @@ internal sealed partial class Lcp
             return "the proxied options are malformed";
         }
 
-        return JudgeProxiedPeer(received) ?? JudgeProxiedLocal(sent);
+        return JudgeRepetition(sent) ?? JudgeRepetition(received) ?? JudgeProxiedPeer(received) ?? JudgeProxiedLocal(sent);
     }
 
     /// <summary>How the access concentrator asked the peer to show who it is; null when it did not, or in a way unknown here.</summary>
@@ -59,9 +59,10 @@ internal sealed partial class Lcp
                 _localMru = mru;
                 break;
             case LcpOption.AuthenticationProtocol
-                when AuthenticationMethods.TryFromOptionData(option.Data, out AuthenticationMethod method):
+                when AuthenticationMethods.TryFromOptionData(option.Data, out AuthenticationMethod method)
+                && _settings.AuthenticatePeer.IndexOf(method) is >= 0 and int index:
                 _wanted |= Wanted.Authentication;
-                _methodIndex = (byte)_settings.AuthenticatePeer.IndexOf(method);
+                _methodIndex = (byte)index;
                 break;
             case LcpOption.MagicNumber when option.TryGetUInt32(out uint magic) && magic != 0:
                 _wanted |= Wanted.Magic;
@@ -76,6 +77,24 @@ internal sealed partial class Lcp
             default:
                 break;
         }
+    }
+
+    /// <summary>No option here may be listed twice (RFC 1661 section 6), and which of two was meant is not known.</summary>
+    private static string? JudgeRepetition(ReadOnlySpan<byte> options)
+    {
+        Span<bool> seen = stackalloc bool[byte.MaxValue + 1];
+        seen.Clear();
+        foreach (PppOption option in new PppOptionList(options))
+        {
+            if (seen[option.Type])
+            {
+                return $"{OptionTable.NameOf(PppProtocol.Lcp, option.Type)} is there more than once";
+            }
+
+            seen[option.Type] = true;
+        }
+
+        return null;
     }
 
     /// <summary>The peer's options: this end must be able to keep what the concentrator promised.</summary>
@@ -119,7 +138,8 @@ internal sealed partial class Lcp
 
                     break;
                 case LcpOption.AuthenticationProtocol:
-                    if (_settings.AuthenticatePeer.IsDefault || MethodIn(sent) is not { } method
+                    if (_settings.AuthenticatePeer.IsDefault
+                        || !AuthenticationMethods.TryFromOptionData(option.Data, out AuthenticationMethod method)
                         || !_settings.AuthenticatePeer.Contains(method))
                     {
                         return $"{PppPrinter.DescribeAuthentication(option.Data)} is not among the accepted authentication methods";

@@ -29,6 +29,12 @@ public sealed partial class PppLink : ILcpHost
     {
         if (layer is Lcp)
         {
+            if (_hasOpened)
+            {
+                Raise(PppLinkEvent.Of(PppLinkEventKind.LcpReopened));
+            }
+
+            _hasOpened = true;
             if (_lcp.TakeAgreement() is { } agreement)
             {
                 Raise(PppLinkEvent.LcpAgreed(agreement));
@@ -147,7 +153,10 @@ public sealed partial class PppLink : ILcpHost
         }
         else if (_authentication.Speaks(protocol) && Phase == PppPhase.Authenticate)
         {
-            Close(LinkCloseReason.AuthenticationRefused, $"the peer rejects {PppPrinter.NameOf(protocol)} although it agreed to it", now);
+            // Perhaps the peer's own choice, which this end was to answer: so what was rejected is told, not what this end asked for.
+            string text = $"the peer rejects {PppPrinter.NameOf(protocol)} although it agreed to it";
+            Remember(LinkCloseReason.AuthenticationRefused, text, rejected: protocol);
+            Close(LinkCloseReason.AuthenticationRefused, text, now);
         }
     }
 

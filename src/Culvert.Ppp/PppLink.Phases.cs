@@ -221,13 +221,13 @@ public sealed partial class PppLink
     }
 
     /// <summary>The first reason is the cause; later ones are its consequences.</summary>
-    private void Remember(LinkCloseReason reason, string text, ControlProtocol? failed = null)
+    private void Remember(LinkCloseReason reason, string text, ControlProtocol? failed = null, PppProtocol? rejected = null)
     {
         if (_closeReason == LinkCloseReason.None)
         {
             _closeReason = reason;
             _closeText = text;
-            _closeProtocol = ProtocolConcerned(reason, failed);
+            _closeProtocol = rejected ?? ProtocolConcerned(reason, failed);
             _isRefusedHere = failed?.HasRefusedLast == true;
         }
     }
@@ -237,12 +237,15 @@ public sealed partial class PppLink
         LinkCloseReason.PeerAuthenticationFailed => ProtocolOf(PeerMethod),
         LinkCloseReason.LocalAuthenticationFailed => ProtocolOf(LocalMethod),
         LinkCloseReason.AuthenticationTimeout => ProtocolOf(PeerMethod ?? LocalMethod),
-        LinkCloseReason.AuthenticationRefused => ProtocolOf(_lcp.PeerMethod ?? _settings.AuthenticatePeer[0]),
+        LinkCloseReason.AuthenticationRefused => ProtocolOf(_lcp.PeerMethod ?? FirstChoice ?? _lcp.LocalMethod),
         LinkCloseReason.NoEchoAnswer or LinkCloseReason.LoopDetected or LinkCloseReason.NoAnswer => PppProtocol.Lcp,
         LinkCloseReason.NegotiationFailed => failed?.Protocol ?? PppProtocol.Lcp,
         LinkCloseReason.NetworkTimeout or LinkCloseReason.NetworkRejected or LinkCloseReason.NetworkRefused => PppProtocol.Ipcp,
         _ => default,
     };
+
+    /// <summary>How the peer is asked first to show who it is; null on a link that does not ask.</summary>
+    private AuthenticationMethod? FirstChoice => _settings.AuthenticatePeer.IsDefaultOrEmpty ? null : _settings.AuthenticatePeer[0];
 
     private static PppProtocol ProtocolOf(AuthenticationMethod? method) => (PppProtocol)(method?.ProtocolNumber() ?? 0);
 

@@ -54,6 +54,7 @@ public sealed partial class PppLink
 
         _closeReason = LinkCloseReason.None;
         _closeText = "";
+        _hasOpened = false;
         Proxy = ProxyUse.None;
         Phase = PppPhase.Establish;
         _lcp.Open(now);

@@ -35,6 +35,7 @@ public sealed partial class PppLink
     private byte _identificationsSeen;
     private bool _isEchoRefused;
     private bool _isRefusedHere;
+    private bool _hasOpened;
 
     /// <param name="settings">Shared by all links of a profile.</param>
     /// <param name="random">Source of magic numbers and challenges; must not be predictable in a node.</param>

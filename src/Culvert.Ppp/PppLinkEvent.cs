@@ -45,6 +45,9 @@ public enum PppLinkEventKind : byte
     /// <summary>LCP is open under a <see cref="PppLink.Guidance"/>; <see cref="PppLinkEvent.Agreement"/> is what the LAC waits for.</summary>
     LcpAgreed,
 
+    /// <summary>LCP is open again: one of the two ends began anew. Before whatever follows from it; the owner decides how often that may be.</summary>
+    LcpReopened,
+
     /// <summary>The end; <see cref="PppLinkEvent.Reason"/> and <see cref="PppLinkEvent.Text"/> say why. The last event.</summary>
     Closed,
 }

@@ -11,6 +11,13 @@ namespace Culvert.Subscribers;
 /// <summary>What the node does about the events of its tunnels and links.</summary>
 public sealed partial class AccessNode
 {
+    /// <summary>
+    /// How often LCP may open anew and IPCP come up in one session. Two frames of its user are enough for either, and cost a line in the log
+    /// and changed routes. Peers begin anew once or twice (a client behind a LAC that had negotiated for it, a re-dialling modem), each
+    /// time with LCP and IPCP: ten such times at once, and one in two seconds for ever.
+    /// </summary>
+    internal static readonly RateLimit ReturnPace = new(PerSecond: 1, Burst: 20);
+
     private void TellRefusal(PeerEndpoint peer, string hostName)
     {
         if (_now - _refusalsSince >= TimeSpan.FromSeconds(1))
@@ -143,7 +150,10 @@ public sealed partial class AccessNode
             case PppLinkEventKind.NetworkRequested:
                 subscriber.Role.OnNetworkRequested(subscriber, now);
                 break;
-            case PppLinkEventKind.NetworkUp:
+            case PppLinkEventKind.LcpReopened:
+                _ = MayReturn(subscriber, now);
+                break;
+            case PppLinkEventKind.NetworkUp when MayReturn(subscriber, now):
                 subscriber.IsUp = true;
                 subscriber.LastActivity = now;
                 // Spread over the interval, so that sessions that came up together are not looked at together.
@@ -164,15 +174,42 @@ public sealed partial class AccessNode
                 Tell(NodeEventKind.Detail, e.Text, subscriber);
                 break;
             case PppLinkEventKind.LcpAgreed:
-                LcpAgreement agreed = e.Agreement!;
-                subscriber.Session.TrySendAccm(
-                    new Accm(agreed.SendAccm, agreed.ReceiveAccm), now, new ProxyLcp(null, agreed.LastSent, agreed.LastReceived));
+                TellLac(subscriber, e.Agreement!, now);
                 break;
             case PppLinkEventKind.Closed:
                 subscriber.EndReason ??= e.Text;
                 subscriber.EndCause ??= PppCauses.Of(e);
                 subscriber.IsLinkClosed = true;
                 break;
+        }
+    }
+
+    /// <summary>False, and the link is being ended, when its PPP comes up too often.</summary>
+    private static bool MayReturn(Subscriber subscriber, Timestamp now)
+    {
+        if (subscriber.Returns.TryTake(ReturnPace, now))
+        {
+            return true;
+        }
+
+        // No code of RFC 3145 section 3 means this: to the LAC it is our own decision (1), with these words beside it.
+        const string Reason = "PPP comes up and goes down too often";
+        subscriber.EndReason ??= Reason;
+        subscriber.Link.Close(LinkCloseReason.Administrative, Reason, now);
+        return false;
+    }
+
+    /// <summary>
+    /// An SLI, if there is something new in it: it waits for the LAC's acknowledgements, which may be slower than a user who begins LCP
+    /// anew without end, and the queue that it waits in is the whole tunnel's.
+    /// </summary>
+    private static void TellLac(Subscriber subscriber, LcpAgreement agreed, Timestamp now)
+    {
+        var accm = new Accm(agreed.SendAccm, agreed.ReceiveAccm);
+        if (agreed.IsNewsAfter(subscriber.ToldAgreement)
+            && subscriber.Session.TrySendAccm(accm, now, new ProxyLcp(null, agreed.LastSent, agreed.LastReceived)))
+        {
+            subscriber.ToldAgreement = agreed;
         }
     }
 

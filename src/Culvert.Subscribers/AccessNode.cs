@@ -153,8 +153,12 @@ public sealed partial class AccessNode
         if (subscriber.Session.State != SessionState.Established)
         {
             // Data may overtake ICCN on its way: keep a few, in order.
-            subscriber.EarlyFrames ??= new BoundedQueue<byte[]>(Subscriber.MostEarlyFrames);
-            _ = subscriber.EarlyFrames.TryEnqueue(frame.ToArray());
+            if (frame.Length <= Subscriber.LargestEarlyFrame)
+            {
+                subscriber.EarlyFrames ??= new BoundedQueue<byte[]>(Subscriber.MostEarlyFrames);
+                _ = subscriber.EarlyFrames.TryEnqueue(frame.ToArray());
+            }
+
             return;
         }
 

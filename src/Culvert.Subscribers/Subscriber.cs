@@ -13,6 +13,12 @@ public sealed class Subscriber : ISequencedSession
     /// <summary>Data can overtake ICCN on the way; a peer sends one or two LCP packets before it waits.</summary>
     internal const int MostEarlyFrames = 4;
 
+    /// <summary>
+    /// Longest of them, in octets: as much as a link sends itself, a control packet of the default MRU with its headers in front. Without
+    /// it, the sessions that a peer may have half open would hold datagrams of 64 kB each.
+    /// </summary>
+    internal const int LargestEarlyFrame = 1508;
+
     internal Subscriber(int index, Session session, ISessionRole role, PppLink link, Timestamp now)
     {
         Index = index;
@@ -93,6 +99,12 @@ public sealed class Subscriber : ISequencedSession
 
     /// <summary>See <see cref="DhcpResponder.Pace"/>.</summary>
     internal TokenBucket DhcpRequests;
+
+    /// <summary>How often its PPP comes up: see <see cref="AccessNode.ReturnPace"/>.</summary>
+    internal TokenBucket Returns;
+
+    /// <summary>What its LAC was last told of LCP in an SLI (RFC 3437 section 2.3); null when nothing was.</summary>
+    internal LcpAgreement? ToldAgreement { get; set; }
 
     bool ISequencedSession.PeerSequences { get; set; }
 

@@ -74,6 +74,45 @@ public sealed class LcpGuidanceTests
         Assert.Equal((uint.MaxValue, uint.MaxValue), (agreement.SendAccm, agreement.ReceiveAccm));
     }
 
+    // Magic number and authentication are this end's and the peer's affair; the rest is done at the LAC.
+    [Theory]
+    [InlineData("0506 01020304", "0506 05060708", false)]
+    [InlineData("0104 05d4 0506 01020304", "0506 05060708 0104 05d4", false)]
+    [InlineData("0305 c22305", "0304 c023", false)]
+    [InlineData("", "0104 05d4", true)]
+    [InlineData("0104 05d4", "0104 05d3", true)]
+    [InlineData("0206 000a0000", "0206 00000000", true)]
+    [InlineData("0702", "", true)]
+    [InlineData("0802", "0702", true)]
+    [InlineData("0903 02", "0903 04", true)]
+    public void Only_what_concerns_the_LAC_is_news_to_it(string before, string after, bool isNews)
+    {
+        LcpAgreement sent = Sent(before);
+        LcpAgreement received = Received(before);
+        Assert.True(sent.IsNewsAfter(null));
+        Assert.False(Sent(before).IsNewsAfter(sent));
+        Assert.True((sent with { ReceiveAccm = 1 }).IsNewsAfter(sent));
+        Assert.Equal(isNews, Sent(after).IsNewsAfter(sent));
+        Assert.Equal(isNews, Received(after).IsNewsAfter(received));
+    }
+
+    [Fact]
+    public void LCP_that_opens_again_is_told_and_the_first_time_is_not()
+    {
+        var bench = new Bench(Links.Server(Links.ServerSettings()));
+        bench.OpenLcp();
+        _ = bench.Pull();
+        Assert.Equal(0, bench.End.Count(PppLinkEventKind.LcpReopened));
+        for (byte i = 1; i <= 3; i++)
+        {
+            // In Opened, a request makes this end begin anew with one of its own beside the answer.
+            bench.Give(PppProtocol.Lcp, ControlCode.ConfigureRequest, (byte)(100 + i));
+            bench.Acknowledge(PppProtocol.Lcp, bench.Pull());
+            _ = bench.Pull();
+            Assert.Equal(i, bench.End.Count(PppLinkEventKind.LcpReopened));
+        }
+    }
+
     [Fact]
     public void A_wish_that_the_client_refuses_is_given_up()
     {
@@ -96,6 +135,10 @@ public sealed class LcpGuidanceTests
         _ = bench.Pull();
         Assert.Equal((ProxyUse.Lcp, 0), (bench.Link.Proxy, bench.End.Count(PppLinkEventKind.LcpAgreed)));
     }
+
+    private static LcpAgreement Sent(string options) => new(Hex.Parse(options), default, 0, 0);
+
+    private static LcpAgreement Received(string options) => new(default, Hex.Parse(options), 0, 0);
 
     private static Bench Open(byte[] want, byte[]? allow)
     {

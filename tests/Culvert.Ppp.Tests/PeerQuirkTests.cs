@@ -1,6 +1,7 @@
 using Culvert.Core;
 using Culvert.Ppp.Authentication;
 using Culvert.Ppp.Wire;
+using Culvert.Testing;
 
 namespace Culvert.Ppp.Tests;
 
@@ -197,6 +198,30 @@ public sealed class PeerQuirkTests
 
         Assert.Equal(7, answers);
         Assert.True(pair.Left.Link.IsNetworkUp);
+    }
+
+    // The peer asked for it, agreed to it, and then does not know it.
+    [Theory]
+    [InlineData("0304c023", PppProtocol.Pap, false)]
+    [InlineData("0305c22305", PppProtocol.Chap, false)]
+    [InlineData("0304c023", PppProtocol.Pap, true)]
+    public void A_Protocol_Reject_of_what_this_end_was_asked_for_ends_the_link_and_says_which(string asked, PppProtocol protocol, bool isMutual)
+    {
+        var settings = new PppLinkSettings
+        {
+            AuthenticatePeer = isMutual ? [AuthenticationMethod.ChapMd5] : [],
+            Credentials = new AuthenticationCredentials("alice", "correct-horse"),
+            AcceptedMethods = [AuthenticationMethod.ChapMd5, AuthenticationMethod.Pap],
+        };
+        var bench = new Bench(Links.Client(settings));
+        bench.OpenLcp(Hex.Parse(asked));
+        _ = bench.Pull();
+        Assert.Equal(PppPhase.Authenticate, bench.Link.Phase);
+
+        bench.Give(PppProtocol.Lcp, ControlCode.ProtocolReject, 7, (byte)((ushort)protocol >> 8), (byte)protocol);
+        Assert.Contains(bench.PullPrinted(), f => f.StartsWith("LCP, Term-Request", StringComparison.Ordinal));
+        bench.Wait(60);
+        Assert.Equal((LinkCloseReason.AuthenticationRefused, protocol), (bench.End.Closed!.Value.Reason, bench.End.Closed.Value.Protocol));
     }
 
     [Fact]

@@ -161,6 +161,10 @@ public sealed class ProxyTests
     [InlineData("0305c22305 1104 05dc", "", "MRRU is unknown here")]
     [InlineData("0305c22305 6302", "", "option 99 is unknown here")]
     [InlineData("0506 01020304", "", "the peer was not asked to authenticate")]
+    [InlineData("0305c22305 0304c023", "", "is there more than once")]
+    [InlineData("0305c22305 0305c22305", "", "is there more than once")]
+    [InlineData("0104 05dc 0104 0400 0305c22305", "", "is there more than once")]
+    [InlineData("0305c22305", "0104 05dc 0104 0400", "is there more than once")]
     [InlineData(null, "0506 01020304", "the proxied LCP is not complete")]
     [InlineData("0305c22305", null, "the proxied LCP is not complete")]
     public void What_does_not_fit_is_negotiated_anew_and_the_reason_told(string? sent, string? received, string reason)

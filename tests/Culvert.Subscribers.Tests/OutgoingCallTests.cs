@@ -63,6 +63,20 @@ public sealed class OutgoingCallTests
         Assert.Equal(1, _pair.Lns.Access.PeerTallies[NodePair.ClientAt.Address].UsersRejected);
     }
 
+    [Theory]
+    [InlineData(63)]
+    [InlineData(64)]
+    [InlineData(128)]
+    public void A_number_of_unprintable_octets_is_a_name_that_the_LNS_refuses_and_nothing_more(int octets)
+    {
+        // Each has four characters once it is printable; a name has 255 octets at most.
+        Subscriber user = Place(Loopback, Call with { CalledNumber = new string('\u0001', octets) });
+        Assert.True(_pair.World.RunUntil(() => _pair.Client.Told(NodeEventKind.CallEnded).Any(), 30), _pair.World.Trace.ToString());
+        Assert.False(user.IsUp);
+        string claimed = Assert.Single(_pair.Lns.Told(NodeEventKind.AuthenticationFailed)).UserName!;
+        Assert.Equal(Math.Min(4 * octets, 255), claimed.Length);
+    }
+
     [Fact]
     public void Without_a_handler_the_call_is_not_even_asked_for()
     {
@@ -94,11 +108,11 @@ public sealed class OutgoingCallTests
         Assert.Equal(new Accm(0, 0x000A0000), _pair.Client.Access.OutgoingLines.Single().Session.Accm);
     }
 
-    private Subscriber Place(OutgoingCallPolicy policy)
+    private Subscriber Place(OutgoingCallPolicy policy, OutgoingCall? call = null)
     {
         _pair.Connect(NodePair.DialOf("bob") with { OutgoingCalls = policy });
         Tunnel tunnel = _pair.Lns.Access.Tunnels.Single();
-        Assert.True(_pair.Lns.Access.TryPlaceCall(tunnel, Call, _pair.Now, out Subscriber? user, out string problem), problem);
+        Assert.True(_pair.Lns.Access.TryPlaceCall(tunnel, call ?? Call, _pair.Now, out Subscriber? user, out string problem), problem);
         _pair.World.Settle(_pair.Lns);
         return user!;
     }

@@ -141,6 +141,27 @@ public sealed class SetUpTests
     }
 
     [Fact]
+    public void Before_the_ICCN_only_a_few_frames_are_kept_and_none_that_no_control_packet_is_as_long_as()
+    {
+        const byte Iccn = 12;
+        var pair = new NodePair();
+        pair.World.Filter = packet => packet.Payload.Span is not { Length: >= 20 } octets || (octets[0] & 0x80) == 0 || octets[19] != Iccn;
+        pair.Dial();
+        Assert.True(pair.World.RunUntil(() => pair.Lns.Subscribers.Count == 1, 5), pair.World.Trace.ToString());
+        Subscriber subscriber = pair.Lns.Subscribers[0];
+
+        pair.Lns.Access.ReceivePpp(subscriber.Key, new byte[1509], pair.Now);
+        pair.Lns.Access.ReceivePpp(subscriber.Key, new byte[65_000], pair.Now);
+        Assert.Null(subscriber.EarlyFrames);
+        for (int i = 0; i < 10; i++)
+        {
+            pair.Lns.Access.ReceivePpp(subscriber.Key, new byte[1508], pair.Now);
+        }
+
+        Assert.Equal(4, subscriber.EarlyFrames!.Count);
+    }
+
+    [Fact]
     public void A_path_that_reports_an_absurd_MTU_stops_nothing()
     {
         var pair = new NodePair();

@@ -1,3 +1,5 @@
+using System.Text;
+using System.Text.Unicode;
 using Culvert.Core;
 using Culvert.L2tp;
 using Culvert.Ppp;
@@ -44,8 +46,9 @@ public sealed class LoopbackHandler(IRandomSource random) : IOutgoingCallHandler
     public void OnConnected(OutgoingLine line, Timestamp now)
     {
         var mine = (Line)line.State!;
-        string user = line.Policy.User ?? line.Request.CalledNumber;
-        mine.Link = new PppLink(new PppLinkSettings { Credentials = new AuthenticationCredentials(user, line.Policy.Password) }, random);
+        byte[] user = NameOf(line.Policy.User ?? line.Request.CalledNumber);
+        byte[] password = Encoding.UTF8.GetBytes(line.Policy.Password);
+        mine.Link = new PppLink(new PppLinkSettings { Credentials = new AuthenticationCredentials(user, password) }, random);
         mine.Link.Open(now);
         Settle(mine, now);
     }
@@ -95,6 +98,17 @@ public sealed class LoopbackHandler(IRandomSource random) : IOutgoingCallHandler
                 mine.Of.Connect(new BearerConnection(speed), now);
             }
         }
+    }
+
+    /// <summary>
+    /// A name that PPP can carry. A called number may be longer: each of its octets that cannot be printed has four characters. Nobody
+    /// has such a name, so it is cut (between characters) and the LNS refuses it.
+    /// </summary>
+    private static byte[] NameOf(string text)
+    {
+        Span<byte> octets = stackalloc byte[AuthenticationSettings.MaxNameSize];
+        _ = Utf8.FromUtf16(text, octets, out _, out int written);
+        return octets[..written].ToArray();
     }
 
     private void Settle(Line mine, Timestamp now)
