@@ -118,6 +118,9 @@ public sealed partial class Tunnel
     /// <summary>Forgotten by the endpoint: its ID may belong to another tunnel.</summary>
     internal bool IsForgotten { get; set; }
 
+    /// <summary>Where the search for an unused session ID goes on (<see cref="L2tpEndpoint.UnusedSessionId"/>).</summary>
+    internal ushort RefusalSessionId { get; set; }
+
     /// <summary>The peer opened another tunnel, and this one is asked whether it is still there.</summary>
     internal bool IsProbed { get; set; }
 

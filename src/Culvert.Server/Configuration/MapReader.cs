@@ -75,7 +75,8 @@ internal sealed class MapReader
         { } other => Wrong(key, $"'{other}' is neither true nor false", otherwise),
     };
 
-    public int Number(string key, int otherwise, int least, int most)
+    /// <param name="why">Of the limits, for the message; empty where they need no reason.</param>
+    public int Number(string key, int otherwise, int least, int most, string why = "")
     {
         if (Text(key) is not { } text)
         {
@@ -84,7 +85,7 @@ internal sealed class MapReader
 
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= least && number <= most
             ? number
-            : Wrong(key, $"'{text}' is not a number from {least} to {most}", otherwise);
+            : Wrong(key, $"'{text}' is not a number from {least} to {most}{(why.Length > 0 ? $": {why}" : "")}", otherwise);
     }
 
     public TimeSpan Duration(string key, TimeSpan otherwise, TimeSpan most) => Duration(key, otherwise, TimeSpan.Zero, most);
