@@ -1,3 +1,4 @@
+using System.Text;
 using Culvert.Core;
 
 namespace Culvert.L2tp;
@@ -39,7 +40,7 @@ public enum PathChange : byte
 /// <summary>Settings of one tunnel. Shared between tunnels of the same peer policy; never changed.</summary>
 public sealed record TunnelSettings
 {
-    /// <summary>Longest Host Name that is sent, characters: what DNS allows.</summary>
+    /// <summary>Longest Host Name that is sent, octets of UTF-8: what DNS allows.</summary>
     public const int HostNameLimit = 255;
 
     /// <summary>
@@ -48,13 +49,13 @@ public sealed record TunnelSettings
     /// </summary>
     public const int SessionLimit = 65_534;
 
-    /// <summary>Our Host Name AVP: 1 to <see cref="HostNameLimit"/> characters.</summary>
+    /// <summary>Our Host Name AVP: 1 to <see cref="HostNameLimit"/> octets of UTF-8.</summary>
     /// <exception cref="ArgumentException">Another length.</exception>
     public required string HostName
     {
         get;
-        init => field = value.Length is > 0 and <= HostNameLimit ? value
-            : throw new ArgumentException($"A host name has 1 to {HostNameLimit} characters.", nameof(value));
+        init => field = Encoding.UTF8.GetByteCount(value) is > 0 and <= HostNameLimit ? value
+            : throw new ArgumentException($"A host name has 1 to {HostNameLimit} octets.", nameof(value));
     }
 
     /// <summary>Our Vendor Name AVP; empty sends none.</summary>

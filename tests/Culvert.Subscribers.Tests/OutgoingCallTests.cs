@@ -94,11 +94,21 @@ public sealed class OutgoingCallTests
         Assert.Equal(new Accm(0, 0x000A0000), _pair.Client.Access.OutgoingLines.Single().Session.Accm);
     }
 
-    private Subscriber Place(OutgoingCallPolicy policy)
+    /// <summary>Without a user of its own, the loopback logs in as the number; printed, 100 octets of this one are 400.</summary>
+    [Fact]
+    public void A_number_too_long_for_a_user_name_is_a_wrong_user_and_nothing_worse()
+    {
+        _ = Place(Loopback, Call with { CalledNumber = new string('\u0001', 100) });
+        Assert.True(_pair.World.RunUntil(() => _pair.Client.Access.OutgoingLines.Count > 0, 5));
+        Assert.Equal(400, _pair.Client.Access.OutgoingLines.Single().Request.CalledNumber.Length);
+        Assert.True(_pair.World.RunUntil(() => _pair.Client.Told(NodeEventKind.CallEnded).Any(), 30));
+    }
+
+    private Subscriber Place(OutgoingCallPolicy policy, OutgoingCall? call = null)
     {
         _pair.Connect(NodePair.DialOf("bob") with { OutgoingCalls = policy });
         Tunnel tunnel = _pair.Lns.Access.Tunnels.Single();
-        Assert.True(_pair.Lns.Access.TryPlaceCall(tunnel, Call, _pair.Now, out Subscriber? user, out string problem), problem);
+        Assert.True(_pair.Lns.Access.TryPlaceCall(tunnel, call ?? Call, _pair.Now, out Subscriber? user, out string problem), problem);
         _pair.World.Settle(_pair.Lns);
         return user!;
     }

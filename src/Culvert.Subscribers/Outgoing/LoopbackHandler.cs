@@ -1,3 +1,4 @@
+using System.Text;
 using Culvert.Core;
 using Culvert.L2tp;
 using Culvert.Ppp;
@@ -44,8 +45,7 @@ public sealed class LoopbackHandler(IRandomSource random) : IOutgoingCallHandler
     public void OnConnected(OutgoingLine line, Timestamp now)
     {
         var mine = (Line)line.State!;
-        string user = line.Policy.User ?? line.Request.CalledNumber;
-        mine.Link = new PppLink(new PppLinkSettings { Credentials = new AuthenticationCredentials(user, line.Policy.Password) }, random);
+        mine.Link = new PppLink(new PppLinkSettings { Credentials = CredentialsFor(line) }, random);
         mine.Link.Open(now);
         Settle(mine, now);
     }
@@ -95,6 +95,13 @@ public sealed class LoopbackHandler(IRandomSource random) : IOutgoingCallHandler
                 mine.Of.Connect(new BearerConnection(speed), now);
             }
         }
+    }
+
+    // Each octet of a number that cannot be printed became four characters, so one of 128 octets may be too long for a name.
+    private static AuthenticationCredentials CredentialsFor(OutgoingLine line)
+    {
+        ReadOnlySpan<byte> user = Encoding.UTF8.GetBytes(line.Policy.User ?? line.Request.CalledNumber);
+        return new(user[..Math.Min(user.Length, AuthenticationSettings.MaxNameSize)], Encoding.UTF8.GetBytes(line.Policy.Password));
     }
 
     private void Settle(Line mine, Timestamp now)
