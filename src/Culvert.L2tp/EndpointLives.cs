@@ -98,6 +98,7 @@ public sealed partial class L2tpEndpoint
         if (!tunnel.IsForgotten)
         {
             tunnel.IsForgotten = true;
+            tunnel.Channel.DropHeld();
             _deadlines.Remove(tunnel.LocalTunnelId);
             _directory.Remove(tunnel);
         }

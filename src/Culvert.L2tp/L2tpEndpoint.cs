@@ -47,6 +47,7 @@ public sealed partial class L2tpEndpoint
     {
         Limits = limits;
         Random = random;
+        Held = new(limits.HeldOctets);
         _policy = policy;
         _sessionIds = sessionIds;
         _pending = new(limits.PendingStarts, tunnelIds ?? TunnelIdSpace.All, random);
@@ -105,6 +106,9 @@ public sealed partial class L2tpEndpoint
 
     internal IRandomSource Random { get; }
 
+    /// <summary>What the tunnels keep of messages that came too early.</summary>
+    internal HeldBudget Held { get; }
+
     /// <summary>Where hidden AVPs are revealed; used by one message at a time.</summary>
     internal Span<byte> Scratch => _scratch;
 
@@ -126,6 +130,7 @@ public sealed partial class L2tpEndpoint
             EndedSessionsKept = Limits.EndedSessionsKept,
         };
         _startRates.Limit = limits.StartRatePerPeer;
+        Held.Limit = limits.HeldOctets;
     }
 
     /// <summary>Takes a datagram with a control message (T bit). Whatever it holds, nothing is thrown.</summary>

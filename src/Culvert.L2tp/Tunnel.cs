@@ -21,7 +21,7 @@ public sealed partial class Tunnel
         Settings = settings;
         IsStartedHere = isStartedHere;
         StartedAt = now;
-        Channel = new(settings.Channel, now);
+        Channel = new(settings.Channel, now, endpoint.Held);
         _history = new(now);
     }
 
