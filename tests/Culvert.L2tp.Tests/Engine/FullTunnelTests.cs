@@ -1,6 +1,5 @@
 using Culvert.Core;
 using Culvert.L2tp.Wire;
-using Culvert.Testing;
 
 namespace Culvert.L2tp.Tests.Engine;
 

@@ -1,4 +1,3 @@
-using Culvert.Core;
 using Culvert.L2tp.Wire;
 using Culvert.Testing;
 
