@@ -47,10 +47,18 @@ public sealed class ControlChannel
     private Timestamp _probeAt = Timestamp.Never;
 
     public ControlChannel(ControlChannelSettings settings, Timestamp now)
+        : this(settings, now, held: null)
+    {
+    }
+
+    /// <param name="settings">Timers and windows.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="held">What early messages are charged to; null for a channel that stands alone.</param>
+    internal ControlChannel(ControlChannelSettings settings, Timestamp now, HeldBudget? held)
     {
         _settings = settings;
         _queue = new(settings.QueueLimit);
-        _reorder = new(settings.ReceiveWindow);
+        _reorder = new(settings.ReceiveWindow, held);
         _timer = new(settings);
         _congestion = new(ControlChannelSettings.DefaultPeerWindow);
         PeerWindow = ControlChannelSettings.DefaultPeerWindow;
@@ -206,6 +214,9 @@ public sealed class ControlChannel
         StepForward();
         return true;
     }
+
+    /// <summary>Lets go of what came early, for a channel that receives nothing more.</summary>
+    internal void DropHeld() => _reorder.Clear();
 
     /// <summary>Data came from the peer: it lives (section 5.5 counts data and control alike).</summary>
     public void NoteHeard(Timestamp now)

@@ -65,6 +65,14 @@ public sealed record EndpointLimits
     /// </summary>
     public RateLimit CallRate { get; init; } = new(5000, 20_000);
 
+    /// <summary>
+    /// Octets kept in all tunnels of control messages that came before an earlier one. A tunnel may have a whole receive window of them,
+    /// 260 kB, so tunnels by the thousand whose peers never send what is missing could take gigabytes. This is room for 250 such
+    /// tunnels, or for 2 messages of usual length in each of 100,000: a concentrator's mass reconnect over a path that loses. Beyond it
+    /// early messages are not kept, and the peer sends them again (RFC 2661 section 5.8).
+    /// </summary>
+    public long HeldOctets { get; init; } = 64 * 1024 * 1024;
+
     /// <summary>Ended tunnels whose history is kept: up to 1 kB each.</summary>
     public int EndedTunnelsKept { get; init; } = 64;
 

@@ -22,6 +22,18 @@ public sealed partial class L2tpEndpoint
     internal void Remember(Tunnel tunnel, Session? session, Disconnect why) =>
         (session is null ? _endedTunnels : _endedSessions).Add(new(tunnel, session, why, _now));
 
+    internal void NoteWaiting(Tunnel tunnel, bool isWaiting)
+    {
+        if (isWaiting)
+        {
+            _directory.AddWaiting(tunnel);
+        }
+        else
+        {
+            _directory.RemoveWaiting(tunnel);
+        }
+    }
+
     internal void NoteEnded(Tunnel tunnel)
     {
         Counters.Add(L2tpCounter.TunnelsClosed);
@@ -86,6 +98,7 @@ public sealed partial class L2tpEndpoint
         if (!tunnel.IsForgotten)
         {
             tunnel.IsForgotten = true;
+            tunnel.Channel.DropHeld();
             _deadlines.Remove(tunnel.LocalTunnelId);
             _directory.Remove(tunnel);
         }

@@ -25,13 +25,15 @@ public sealed partial class L2tpEndpoint
     {
         if (_pending.TryFind(path.Peer, assigned, out ushort known))
         {
-            if (_pending.TryGet(known, out PendingStart start) && start.Body.SequenceEqual(body))
+            if (_pending.TryGet(known, out PendingStart start) && start.Body.SequenceEqual(body) && !IsTooOld(start, now))
             {
                 QueuePendingReply(path, assigned, known);
                 return true;
             }
 
-            _pending.Remove(known); // another start under the same ID: the peer has begun anew
+            // Another start under the same ID, or the same one long after: the peer has begun anew. An SCCCN that answers a record beyond
+            // its time is refused, so answering from it would keep the peer out until others overwrite it.
+            _pending.Remove(known);
         }
 
         if (!IsCrowded || body.Length > PendingStarts.BodyLimit)
@@ -56,6 +58,8 @@ public sealed partial class L2tpEndpoint
         QueuePendingReply(path, assigned, localTunnelId);
         return true;
     }
+
+    private static bool IsTooOld(in PendingStart start, Timestamp now) => start.At + start.Settings.EstablishTimeout < now;
 
     private void RefuseStart(in UdpPath path, in L2tpHeader header, ushort assigned, Disconnect refusal)
     {
@@ -133,7 +137,7 @@ public sealed partial class L2tpEndpoint
             return null;
         }
 
-        if (message.Type != MessageType.Scccn || start.At + start.Settings.EstablishTimeout < now)
+        if (message.Type != MessageType.Scccn || IsTooOld(start, now))
         {
             Counters.Add(L2tpCounter.UnexpectedMessage);
             return Disconnect.OfTunnel(StopCcnResult.FiniteStateMachineError, "no tunnel is being set up");

@@ -191,9 +191,10 @@ public sealed partial class L2tpEndpoint
     private bool TryBreakTie(in UdpPath path, in ControlMessage sccrq, Timestamp now)
     {
         ulong? peerTie = sccrq.TryGetUInt64(AvpType.TieBreaker, out ulong value) ? value : null;
-        for (Tunnel? tunnel = _directory.NewestWith(path.Peer); tunnel is not null; tunnel = tunnel.OlderOnPath)
+        for (LinkedListNode<Tunnel>? node = _directory.NewestWaiting; node is not null; node = node.Previous)
         {
-            if (tunnel.State != TunnelState.WaitCtlReply || (peerTie is null && tunnel.TieBreaker is null))
+            Tunnel tunnel = node.Value;
+            if (tunnel.Path.Peer != path.Peer || (peerTie is null && tunnel.TieBreaker is null))
             {
                 continue;
             }

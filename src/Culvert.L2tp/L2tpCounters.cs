@@ -12,7 +12,7 @@ public enum L2tpCounter : byte
     DuplicatesReceived,
     MessagesHeld,
 
-    /// <summary>Came ahead of a missing message and outside the window.</summary>
+    /// <summary>Came ahead of a missing message and was not kept: outside the window, too long, or <see cref="EndpointLimits.HeldOctets"/> spent.</summary>
     MessagesOutsideWindow,
     HellosSent,
 

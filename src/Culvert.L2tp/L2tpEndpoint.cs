@@ -16,6 +16,9 @@ public sealed partial class L2tpEndpoint
 
     private const int MaximumDatagram = 65_535;
 
+    /// <summary>Session IDs drawn for a refusal before they are tried in turn: enough for a tunnel that is half full.</summary>
+    private const int UnusedIdDraws = 16;
+
     private readonly IPeerPolicy _policy;
     private readonly ISessionIds _sessionIds;
     private readonly TunnelDirectory _directory;
@@ -44,6 +47,7 @@ public sealed partial class L2tpEndpoint
     {
         Limits = limits;
         Random = random;
+        Held = new(limits.HeldOctets);
         _policy = policy;
         _sessionIds = sessionIds;
         _pending = new(limits.PendingStarts, tunnelIds ?? TunnelIdSpace.All, random);
@@ -102,6 +106,9 @@ public sealed partial class L2tpEndpoint
 
     internal IRandomSource Random { get; }
 
+    /// <summary>What the tunnels keep of messages that came too early.</summary>
+    internal HeldBudget Held { get; }
+
     /// <summary>Where hidden AVPs are revealed; used by one message at a time.</summary>
     internal Span<byte> Scratch => _scratch;
 
@@ -123,6 +130,7 @@ public sealed partial class L2tpEndpoint
             EndedSessionsKept = Limits.EndedSessionsKept,
         };
         _startRates.Limit = limits.StartRatePerPeer;
+        Held.Limit = limits.HeldOctets;
     }
 
     /// <summary>Takes a datagram with a control message (T bit). Whatever it holds, nothing is thrown.</summary>
@@ -280,7 +288,7 @@ public sealed partial class L2tpEndpoint
             return false;
         }
 
-        if (_sessionCount >= Limits.MaxSessions || tunnel.SessionCount >= tunnel.Settings.MaxSessions ||
+        if (_sessionCount >= Limits.MaxSessions || tunnel.SessionCount >= Math.Min(tunnel.Settings.MaxSessions, TunnelSettings.SessionLimit) ||
             !_sessionIds.TryReserve(tunnel.LocalTunnelId, out localSessionId))
         {
             Counters.Add(L2tpCounter.SessionLimit);
@@ -324,15 +332,29 @@ public sealed partial class L2tpEndpoint
 
     internal void NoteSetUp(int change) => _sessionsBeingSetUp += change;
 
-    /// <summary>An ID for a refusal: nobody's, so that the peer cannot take it for a session that exists.</summary>
+    /// <summary>
+    /// An ID for a refusal: nobody's, so that the peer cannot take it for a session that exists. A tunnel never has all IDs
+    /// (<see cref="TunnelSettings.SessionLimit"/>), so there is one.
+    /// </summary>
     internal ushort UnusedSessionId(Tunnel tunnel)
     {
-        ushort id = Random.NextUInt16();
-        while (id == 0 || tunnel.TryFindSession(id, out _))
+        for (int draw = 0; draw < UnusedIdDraws; draw++)
+        {
+            ushort drawn = Random.NextUInt16();
+            if (drawn != 0 && !tunnel.TryFindSession(drawn, out _))
+            {
+                return drawn;
+            }
+        }
+
+        // Nearly full: from the one that was found last, which is free still unless a call took it. So refusing stays cheap.
+        ushort id = tunnel.RefusalSessionId;
+        for (int step = 0; step <= ushort.MaxValue && (id == 0 || tunnel.TryFindSession(id, out _)); step++)
         {
             id++;
         }
 
+        tunnel.RefusalSessionId = id;
         return id;
     }
 }

@@ -2,11 +2,16 @@ namespace Culvert.L2tp;
 
 /// <summary>
 /// Messages that came before an earlier one: a slot for each position of the receive window after the expected message. Holds
-/// storage only while something is missing.
+/// storage only while something is missing, and takes it from a budget that it shares with the other tunnels' (null for none).
 /// </summary>
-internal sealed class ReorderBuffer(int window)
+internal sealed class ReorderBuffer(int window, HeldBudget? budget = null)
 {
     private const int InitialCapacity = 4;
+
+    /// <summary>What an array costs beside its octets.</summary>
+    private const int MessageOverhead = 24;
+
+    private const int SlotSize = 8;
 
     private byte[]?[] _slots = [];
     private int _head;
@@ -14,7 +19,8 @@ internal sealed class ReorderBuffer(int window)
     public int Count { get; private set; }
 
     /// <summary>
-    /// Keeps a copy of the message that is <paramref name="ahead"/> (1 or more) after the expected one. False outside the window.
+    /// Keeps a copy of the message that is <paramref name="ahead"/> (1 or more) after the expected one. False outside the window, and
+    /// when the budget is spent.
     /// A second copy of the same message is not kept.
     /// </summary>
     public bool TryHold(int ahead, ReadOnlySpan<byte> message)
@@ -24,14 +30,20 @@ internal sealed class ReorderBuffer(int window)
             return false;
         }
 
-        EnsureCapacity(ahead + 1);
-        ref byte[]? slot = ref _slots[Slot(ahead)];
-        if (slot is null)
+        if (ahead < _slots.Length && _slots[Slot(ahead)] is not null)
         {
-            slot = message.ToArray();
-            Count++;
+            return true;
         }
 
+        int capacity = CapacityFor(ahead + 1);
+        if (budget?.TryTake(((capacity - _slots.Length) * SlotSize) + CostOf(message)) == false)
+        {
+            return false;
+        }
+
+        Grow(capacity);
+        _slots[Slot(ahead)] = message.ToArray();
+        Count++;
         return true;
     }
 
@@ -45,8 +57,7 @@ internal sealed class ReorderBuffer(int window)
             return false;
         }
 
-        _slots[_head] = null;
-        Count--;
+        Free(ref _slots[_head]);
         message = first;
         return true;
     }
@@ -56,37 +67,61 @@ internal sealed class ReorderBuffer(int window)
     {
         if (Count == 0)
         {
-            _slots = [];
-            _head = 0;
+            Clear();
             return;
         }
 
         // A copy of the expected message that was kept earlier is of no use any more.
-        if (_slots[_head] is not null)
-        {
-            _slots[_head] = null;
-            Count--;
-        }
-
+        Free(ref _slots[_head]);
         _head = Slot(1);
     }
 
-    private int Slot(int position) => (_head + position) & (_slots.Length - 1);
-
-    private void EnsureCapacity(int capacity)
+    /// <summary>Nothing that is kept will be asked for.</summary>
+    public void Clear()
     {
-        if (capacity <= _slots.Length)
+        for (int i = 0; i < _slots.Length; i++)
         {
-            return;
+            Free(ref _slots[i]);
         }
 
+        budget?.Return(_slots.Length * SlotSize);
+        _slots = [];
+        _head = 0;
+    }
+
+    private void Free(ref byte[]? slot)
+    {
+        if (slot is not null)
+        {
+            budget?.Return(CostOf(slot));
+            slot = null;
+            Count--;
+        }
+    }
+
+    private static int CostOf(ReadOnlySpan<byte> message) => message.Length + MessageOverhead;
+
+    private int Slot(int position) => (_head + position) & (_slots.Length - 1);
+
+    private int CapacityFor(int positions)
+    {
         int size = Math.Max(InitialCapacity, _slots.Length);
-        while (size < capacity)
+        while (size < positions)
         {
             size *= 2;
         }
 
-        var grown = new byte[]?[size];
+        return size;
+    }
+
+    private void Grow(int capacity)
+    {
+        if (capacity == _slots.Length)
+        {
+            return;
+        }
+
+        var grown = new byte[]?[capacity];
         for (int i = 0; i < _slots.Length; i++)
         {
             grown[i] = _slots[Slot(i)];

@@ -21,11 +21,23 @@ public sealed partial class Tunnel
         Settings = settings;
         IsStartedHere = isStartedHere;
         StartedAt = now;
-        Channel = new(settings.Channel, now);
+        Channel = new(settings.Channel, now, endpoint.Held);
         _history = new(now);
     }
 
-    public TunnelState State { get; private set; }
+    public TunnelState State
+    {
+        get;
+        private set
+        {
+            if ((value == TunnelState.WaitCtlReply) != (field == TunnelState.WaitCtlReply))
+            {
+                _endpoint.NoteWaiting(this, isWaiting: value == TunnelState.WaitCtlReply);
+            }
+
+            field = value;
+        }
+    }
 
     /// <summary>The ID that the peer puts into headers; never 0, and not given away again until the tunnel is forgotten.</summary>
     public ushort LocalTunnelId { get; }
@@ -107,7 +119,7 @@ public sealed partial class Tunnel
     /// <summary>In the endpoint's queue of tunnels that have something to send.</summary>
     internal bool IsQueued { get; set; }
 
-    /// <summary>Its place in the endpoint's list of half-open or of lingering tunnels.</summary>
+    /// <summary>Its place in the endpoint's list of waiting, of half-open or of lingering tunnels.</summary>
     internal LinkedListNode<Tunnel>? ListNode { get; set; }
 
     /// <summary>Neighbours in the endpoint's list of tunnels with the same peer address and port, the newest first.</summary>
@@ -117,6 +129,9 @@ public sealed partial class Tunnel
 
     /// <summary>Forgotten by the endpoint: its ID may belong to another tunnel.</summary>
     internal bool IsForgotten { get; set; }
+
+    /// <summary>Where the search for an unused session ID goes on (<see cref="L2tpEndpoint.UnusedSessionId"/>).</summary>
+    internal ushort RefusalSessionId { get; set; }
 
     /// <summary>The peer opened another tunnel, and this one is asked whether it is still there.</summary>
     internal bool IsProbed { get; set; }

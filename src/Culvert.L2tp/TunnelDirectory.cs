@@ -19,6 +19,10 @@ internal sealed class TunnelDirectory(EndpointLimits limits, TunnelIdSpace ids, 
     private readonly LinkedList<Tunnel> _halfOpen = new();
     private readonly LinkedList<Tunnel> _lingering = new();
 
+    // Those that we began and that the peer has not answered: few, so an SCCRQ that may cross one looks here, and not through all
+    // tunnels of its peer.
+    private readonly LinkedList<Tunnel> _waiting = new();
+
     public IReadOnlyCollection<Tunnel> All => _byLocalId.Values;
 
     public int Count => _byLocalId.Count;
@@ -30,6 +34,9 @@ internal sealed class TunnelDirectory(EndpointLimits limits, TunnelIdSpace ids, 
     public Tunnel? OldestHalfOpen => _halfOpen.First?.Value;
 
     public Tunnel? OldestLingering => _lingering.First?.Value;
+
+    /// <summary>The newest tunnel whose SCCRQ is not answered; older ones come before it.</summary>
+    public LinkedListNode<Tunnel>? NewestWaiting => _waiting.Last;
 
     public bool IsFull => _byLocalId.Count >= limits.MaxTunnels;
 
@@ -73,6 +80,17 @@ internal sealed class TunnelDirectory(EndpointLimits limits, TunnelIdSpace ids, 
     /// <summary>The peer's ID of a tunnel is known now. The newest tunnel with the same ID is the one that is found.</summary>
     public void NotePeerId(Tunnel tunnel) => _byPeerId[(tunnel.Path.Peer, tunnel.PeerTunnelId)] = tunnel;
 
+    public void AddWaiting(Tunnel tunnel) => tunnel.ListNode = _waiting.AddLast(tunnel);
+
+    public void RemoveWaiting(Tunnel tunnel)
+    {
+        if (tunnel.ListNode is { } node && node.List == _waiting)
+        {
+            _waiting.Remove(node);
+            tunnel.ListNode = null;
+        }
+    }
+
     public void AddHalfOpen(Tunnel tunnel)
     {
         tunnel.ListNode = _halfOpen.AddLast(tunnel);
@@ -113,6 +131,7 @@ internal sealed class TunnelDirectory(EndpointLimits limits, TunnelIdSpace ids, 
     public void Remove(Tunnel tunnel)
     {
         RemoveHalfOpen(tunnel);
+        RemoveWaiting(tunnel);
         if (tunnel.ListNode is { } node)
         {
             _lingering.Remove(node);

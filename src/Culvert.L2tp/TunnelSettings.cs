@@ -1,3 +1,4 @@
+using System.Text;
 using Culvert.Core;
 
 namespace Culvert.L2tp;
@@ -39,16 +40,22 @@ public enum PathChange : byte
 /// <summary>Settings of one tunnel. Shared between tunnels of the same peer policy; never changed.</summary>
 public sealed record TunnelSettings
 {
-    /// <summary>Longest Host Name that is sent, characters: what DNS allows.</summary>
+    /// <summary>Longest Host Name that is sent, octets of UTF-8: what DNS allows.</summary>
     public const int HostNameLimit = 255;
 
-    /// <summary>Our Host Name AVP: 1 to <see cref="HostNameLimit"/> characters.</summary>
+    /// <summary>
+    /// Sessions that a tunnel can have: all 65,535 IDs but one, which a CDN that refuses a further call carries as its Assigned Session ID
+    /// (RFC 2661 section 4.4.4 wants one other than 0, and one in use would be taken for that session's).
+    /// </summary>
+    public const int SessionLimit = 65_534;
+
+    /// <summary>Our Host Name AVP: 1 to <see cref="HostNameLimit"/> octets of UTF-8.</summary>
     /// <exception cref="ArgumentException">Another length.</exception>
     public required string HostName
     {
         get;
-        init => field = value.Length is > 0 and <= HostNameLimit ? value
-            : throw new ArgumentException($"A host name has 1 to {HostNameLimit} characters.", nameof(value));
+        init => field = Encoding.UTF8.GetByteCount(value) is > 0 and <= HostNameLimit ? value
+            : throw new ArgumentException($"A host name has 1 to {HostNameLimit} octets.", nameof(value));
     }
 
     /// <summary>Our Vendor Name AVP; empty sends none.</summary>
@@ -80,7 +87,7 @@ public sealed record TunnelSettings
     /// <summary>Timers and windows of the control channel.</summary>
     public ControlChannelSettings Channel { get; init; } = ControlChannelSettings.Default;
 
-    /// <summary>Sessions at once in this tunnel.</summary>
+    /// <summary>Sessions at once in this tunnel; at most <see cref="SessionLimit"/>, whatever is said here.</summary>
     public int MaxSessions { get; init; } = 65_535;
 
     /// <summary>ICRQs and OCRQs taken per second in this tunnel; more are refused with CDN 4, so that the peer tries again later.</summary>

@@ -54,6 +54,10 @@ public sealed unsafe class TunDevice : IDisposable
     /// <summary>The longest name that an interface can have, in octets.</summary>
     public const int MaximumNameLength = InterfaceRequest.NameSize - 1;
 
+    /// <summary>Whether <see cref="Open"/> takes it; the kernel may refuse it all the same, as one that is in use.</summary>
+    public static bool IsName(string name) => name.Length is > 0 and <= MaximumNameLength && name is not ("." or "..")
+        && name.All(c => char.IsAscii(c) && !char.IsWhiteSpace(c) && !char.IsControl(c) && c is not ('/' or ':'));
+
     private const string Path = "/dev/net/tun";
     private const int OffloadHeaderSize = 10;
 
@@ -234,9 +238,7 @@ public sealed unsafe class TunDevice : IDisposable
 
     private static void CheckName(string name)
     {
-        bool isPlain = name.Length is > 0 and <= MaximumNameLength && name is not ("." or "..")
-            && name.All(c => char.IsAscii(c) && !char.IsWhiteSpace(c) && !char.IsControl(c) && c is not ('/' or ':'));
-        if (!isPlain)
+        if (!IsName(name))
         {
             throw new ArgumentException(
                 $"'{name}' cannot name an interface: 1 to {MaximumNameLength} ASCII characters, no space, slash or colon.", nameof(name));

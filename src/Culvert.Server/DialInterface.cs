@@ -1,6 +1,7 @@
 using Culvert.Core;
 using Culvert.Linux;
 using Culvert.Subscribers;
+using Culvert.Subscribers.Policy;
 
 namespace Culvert.Server;
 
@@ -15,13 +16,28 @@ internal sealed class DialInterface : IDisposable
     private readonly List<Route> _routes = [];
     private (IpAddress Local, IpAddress Peer) _addresses;
 
-    /// <exception cref="LinuxException">The device cannot be made.</exception>
-    public DialInterface(Dial dial, TunOffloads offloads, Netlink netlink)
+    /// <param name="settings">Which connection.</param>
+    /// <param name="start">
+    /// Begins to dial; called last. Without an interface a connection could not be stopped by a reload, and what it receives would go
+    /// to the subscribers' interface.
+    /// </param>
+    /// <param name="offloads">What the device exchanges beside finished packets.</param>
+    /// <param name="netlink">Of the namespace that the device is made in.</param>
+    /// <exception cref="LinuxException">The device cannot be made. Nothing was begun.</exception>
+    public DialInterface(DialSettings settings, Func<DialSettings, Dial> start, TunOffloads offloads, Netlink netlink)
     {
         _netlink = netlink;
-        Dial = dial;
-        Tun = TunDevice.Open(dial.Settings.Interface ?? "culvert%d", offloads: offloads);
-        _index = netlink.TryFindLink(Tun.Name, out LinkInfo link) ? link.Index : throw new NodeException($"the interface {Tun.Name} vanished as it was made");
+        Tun = TunDevice.Open(settings.Interface ?? "culvert%d", offloads: offloads);
+        try
+        {
+            _index = netlink.TryFindLink(Tun.Name, out LinkInfo link) ? link.Index : throw new NodeException($"the interface {Tun.Name} vanished as it was made");
+            Dial = start(settings);
+        }
+        catch
+        {
+            Tun.Dispose();
+            throw;
+        }
     }
 
     public Dial Dial { get; }

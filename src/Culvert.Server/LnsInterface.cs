@@ -56,7 +56,12 @@ internal sealed class LnsInterface : IDisposable
         foreach (PoolSettings old in _pools.Except(pools))
         {
             _netlink.DeleteRoute(RouteTo(old.Ipv4));
-            _netlink.DeleteAddress(_index, old.Gateway, 32);
+
+            // Several pools may have one gateway.
+            if (pools.All(p => p.Gateway != old.Gateway))
+            {
+                _netlink.DeleteAddress(_index, old.Gateway, 32);
+            }
         }
 
         foreach (PoolSettings pool in pools.Except(_pools))

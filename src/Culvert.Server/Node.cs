@@ -256,12 +256,11 @@ public sealed class Node : IAsyncDisposable
 
     private void StartDial(DialSettings settings)
     {
-        Dial dial = _shard!.Access.StartDial(settings);
-        var device = new DialInterface(dial, _configuration.Forwarding.Offload.Tun, _netlink);
+        var device = new DialInterface(settings, _shard!.Access.StartDial, _configuration.Forwarding.Offload.Tun, _netlink);
         KeepIPv6Off(device.Tun.Name);
         TellWhatIsMissing(device.Tun);
         _dialInterfaces.Add(device);
-        _shard.AddTun(device.Tun, dial);
+        _shard.AddTun(device.Tun, device.Dial);
     }
 
     /// <summary>Once for a node: what the kernel refuses is the same for all interfaces and sockets.</summary>

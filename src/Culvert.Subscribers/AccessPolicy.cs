@@ -36,19 +36,27 @@ internal sealed class AccessPolicy : IPeerPolicy
 
     public IReadOnlyCollection<AddressPool> Pools => _pools.Values;
 
+    /// <summary>Other settings from now on: all of them, or none when one throws.</summary>
     [MemberNotNull(nameof(_tunnelSettings))]
     public void Apply(NodeSettings settings)
     {
+        // First what can fail. Settings and what is indexed from them must fit each other at any time.
+        var users = settings.Users.ToDictionary(u => u.Name, StringComparer.Ordinal);
+        var profiles = settings.Profiles.ToDictionary(p => p.Name, StringComparer.Ordinal);
+        TunnelSettings[] tunnelSettings = [.. settings.Peers.Select(rule => EngineSettings.Of(settings.NodeName, rule))];
+        Dictionary<string, AddressPool> pools = PoolsOf(settings);
+
         Settings = settings;
-        _users = settings.Users.ToDictionary(u => u.Name, StringComparer.Ordinal);
-        _profiles = settings.Profiles.ToDictionary(p => p.Name, StringComparer.Ordinal);
-        _tunnelSettings = [.. settings.Peers.Select(rule => EngineSettings.Of(settings.NodeName, rule))];
+        _users = users;
+        _profiles = profiles;
+        _tunnelSettings = tunnelSettings;
+        _pools = pools;
         for (int i = 0; i < _tunnelSettings.Length; i++)
         {
             _ruleOf.Add(_tunnelSettings[i], settings.Peers[i]);
         }
 
-        ApplyPools(settings);
+        ApplyFixedAddresses(settings);
     }
 
     public bool TryAccept(
@@ -84,7 +92,7 @@ internal sealed class AccessPolicy : IPeerPolicy
     /// <summary>The pool that <paramref name="address"/> lies in, or null.</summary>
     public AddressPool? PoolOf(IpAddress address) => _pools.Values.FirstOrDefault(p => p.Prefix.Contains(address));
 
-    private void ApplyPools(NodeSettings settings)
+    private Dictionary<string, AddressPool> PoolsOf(NodeSettings settings)
     {
         var pools = new Dictionary<string, AddressPool>(StringComparer.Ordinal);
         foreach (PoolSettings wanted in settings.Pools)
@@ -93,7 +101,11 @@ internal sealed class AccessPolicy : IPeerPolicy
             pools.Add(wanted.Name, unchanged ? pool! : new AddressPool(wanted.Name, wanted.Ipv4, wanted.Gateway));
         }
 
-        _pools = pools;
+        return pools;
+    }
+
+    private void ApplyFixedAddresses(NodeSettings settings)
+    {
         foreach (IpAddress free in _fixedAddresses.Except(settings.Users.Select(u => u.Ipv4).OfType<IpAddress>()))
         {
             PoolOf(free)?.Admit(free);

@@ -101,7 +101,7 @@ public static class ConfigurationFile
             Forwarding = root.Map("forwarding", ForwardingSection.Read) ?? new ForwardingSettings(),
             Settings = new NodeSettings
             {
-                NodeName = root.Text("node") ?? Environment.MachineName,
+                NodeName = NodeSections.NodeName(root),
                 Peers = peers,
                 Profiles = profiles,
                 Pools = pools,

@@ -52,9 +52,15 @@ internal sealed class MapReader
         return null;
     }
 
-    public string RequiredText(string key, string example)
+    /// <summary>The same, for what a protocol can carry only up to a length; <paramref name="most"/> in octets of UTF-8.</summary>
+    public string? Text(string key, int most) => Text(key) is { } text ? Within(key, text, most, "") : null;
+
+    /// <param name="key">The key.</param>
+    /// <param name="example">For the message.</param>
+    /// <param name="most">Octets of UTF-8.</param>
+    public string RequiredText(string key, string example, int most = int.MaxValue)
     {
-        if (Text(key) is { } value)
+        if (Text(key, most) is { } value)
         {
             return value;
         }
@@ -75,7 +81,8 @@ internal sealed class MapReader
         { } other => Wrong(key, $"'{other}' is neither true nor false", otherwise),
     };
 
-    public int Number(string key, int otherwise, int least, int most)
+    /// <param name="why">Of the limits, for the message; empty where they need no reason.</param>
+    public int Number(string key, int otherwise, int least, int most, string why = "")
     {
         if (Text(key) is not { } text)
         {
@@ -84,7 +91,7 @@ internal sealed class MapReader
 
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= least && number <= most
             ? number
-            : Wrong(key, $"'{text}' is not a number from {least} to {most}", otherwise);
+            : Wrong(key, $"'{text}' is not a number from {least} to {most}{(why.Length > 0 ? $": {why}" : "")}", otherwise);
     }
 
     public TimeSpan Duration(string key, TimeSpan otherwise, TimeSpan most) => Duration(key, otherwise, TimeSpan.Zero, most);
@@ -161,6 +168,14 @@ internal sealed class MapReader
             return Wrong<string?>(fileKey, $"cannot read {path}: {e.Message}", null);
         }
     }
+
+    /// <summary>The same, for what a protocol can carry only up to a length; <paramref name="most"/> in octets of UTF-8.</summary>
+    public string? Secret(string key, int most) => Secret(key) switch
+    {
+        null => null,
+        { } secret when Has(key) => Within(key, secret, most, ""),
+        { } secret => Within(key + "-file", secret, most, "; is it the right file?"),
+    };
 
     /// <summary>A list, or a single value where a list of one is meant.</summary>
     public IReadOnlyList<T> List<T>(string key, Func<YamlNode, T> read)
@@ -276,6 +291,13 @@ internal sealed class MapReader
                 _errors.Add(key, $"unknown key '{name}' in {_place}; {hint}");
             }
         }
+    }
+
+    // The text itself is not repeated: it may be a password.
+    private string Within(string key, string text, int most, string hint)
+    {
+        int octets = Encoding.UTF8.GetByteCount(text);
+        return octets <= most ? text : Wrong(key, $"these are {octets} octets, and no more than {most} can be sent{hint}", "");
     }
 
     public T Wrong<T>(string key, string message, T otherwise)

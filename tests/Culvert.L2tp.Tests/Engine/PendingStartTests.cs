@@ -65,6 +65,35 @@ public sealed class PendingStartTests
         Assert.Equal(2, bench.Endpoint.Tunnels.Count);
     }
 
+    /// <summary>
+    /// Hours after a flood, a peer that counts its IDs from 1 and sends no Challenge begins as it did during the flood, and was answered
+    /// from a record that no SCCCN could complete any more.
+    /// </summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void Record_beyond_its_time_keeps_nobody_out(int pendingStartsAbove)
+    {
+        var bench = new Bench(limits: EndpointLimits.Default with { PendingStartsAbove = pendingStartsAbove });
+        var other = new HandPeer(bench, Bench.PathOf("198.51.100.9"), 3);
+        if (pendingStartsAbove > 0)
+        {
+            other.SendStart();
+            other.TakeReply();
+        }
+
+        HandPeer peer = Begin(bench);
+        Assert.Equal(1, bench.Endpoint.PendingStartCount);
+        bench.Pass(7200);
+        bench.Policy.Settings = Bench.Plain with { HostName = "renamed" }; // what a reload made of the settings meanwhile
+        bench.Outbox.Clear();
+        HandPeer again = Begin(bench, peer.Path);
+        Assert.Equal(pendingStartsAbove > 0 ? 0 : 1, bench.Endpoint.PendingStartCount); // nothing is crowded any more in the first case
+        again.Send(0, TestAvp.MessageType(L2tpBuilder.Scccn));
+        Assert.Equal((TunnelState.Established, "renamed"), (again.Tunnel.State, again.Tunnel.Settings.HostName));
+        Assert.Equal(0, bench.Endpoint.PendingStartCount);
+    }
+
     [Theory]
     [InlineData(Secret, true)]
     [InlineData("another", false)]

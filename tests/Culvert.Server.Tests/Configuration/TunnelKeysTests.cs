@@ -127,6 +127,16 @@ public sealed class TunnelKeysTests
         Assert.Single(ConfigurationFile.Parse("culvert.yaml", "limits: { tunnels: 40000 }", out _)).ToString(),
         StringComparison.Ordinal);
 
+    /// <summary>Beyond it each call searched 65,536 session IDs in vain.</summary>
+    [Fact]
+    public void More_sessions_than_the_table_has_places_are_refused_with_the_reason()
+    {
+        Assert.Equal(262_144, Good("limits: { sessions: 262144 }").Settings.Limits.Sessions);
+        Assert.Equal(
+            "culvert.yaml:1:21: sessions: '262145' is not a number from 1 to 262144: a node's session table has 262144 places; for more sessions run more nodes",
+            Assert.Single(ConfigurationFile.Parse("culvert.yaml", "limits: { sessions: 262145 }", out _)).ToString());
+    }
+
     [Fact]
     public void A_reload_says_which_settings_changed_and_keeps_secrets_to_itself()
     {

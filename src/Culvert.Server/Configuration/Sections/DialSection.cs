@@ -25,11 +25,11 @@ internal static class DialSection
         return TunnelKeys.Read(map, defaults) with
         {
             Name = map.RequiredText("name", "office"),
-            User = map.RequiredText("user", "branch7"),
-            Password = map.Secret("password") ?? "",
+            User = map.RequiredText("user", "branch7", AuthenticationSettings.MaxNameSize),
+            Password = map.Secret("password", AuthenticationCredentials.MaxPasswordSize) ?? "",
             TieBreaker = map.Flag("tie-breaker", defaults.TieBreaker),
             Authentication = methods.Count > 0 ? methods : defaults.Authentication,
-            Interface = map.Text("interface"),
+            Interface = SharedKeys.InterfaceName(map, "interface"),
             Routes = SharedKeys.Prefixes(map, "routes"),
             DefaultRoute = map.Flag("default-route", false),
             EchoInterval = map.Duration("echo-interval", defaults.EchoInterval, SharedKeys.LongestTimer),

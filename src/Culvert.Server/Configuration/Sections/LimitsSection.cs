@@ -1,3 +1,4 @@
+using Culvert.Dataplane;
 using Culvert.Subscribers.Policy;
 
 namespace Culvert.Server.Configuration.Sections;
@@ -11,7 +12,12 @@ internal static class LimitsSection
         return new NodeLimits
         {
             Tunnels = map.Number("tunnels", defaults.Tunnels, 1, 32_768),
-            Sessions = map.Number("sessions", defaults.Sessions, 1, 1_000_000),
+            Sessions = map.Number(
+                "sessions",
+                defaults.Sessions,
+                1,
+                SessionTable.DefaultSlotLimit,
+                $"a node's session table has {SessionTable.DefaultSlotLimit} places; for more sessions run more nodes"),
             HalfOpenTunnels = map.Number("half-open-tunnels", defaults.HalfOpenTunnels, 1, 65_535),
             HalfOpenTunnelsPerPeer = map.Number("half-open-tunnels-per-peer", defaults.HalfOpenTunnelsPerPeer, 1, 65_535),
             HalfOpenRetransmits = map.Number("half-open-retransmits", defaults.HalfOpenRetransmits, 0, 10),

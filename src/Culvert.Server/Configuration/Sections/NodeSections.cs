@@ -1,4 +1,6 @@
 using Culvert.Core;
+using Culvert.L2tp;
+using Culvert.Ppp.Authentication;
 using YamlDotNet.RepresentationModel;
 
 namespace Culvert.Server.Configuration.Sections;
@@ -23,14 +25,13 @@ internal static class NodeSections
         return default;
     }
 
+    /// <summary>Our name: the Host Name AVP of L2TP, and the name in CHAP challenges.</summary>
+    public static string NodeName(MapReader root) =>
+        root.Text("node", Math.Min(TunnelSettings.HostNameLimit, AuthenticationSettings.MaxNameSize)) ?? Environment.MachineName;
+
     public static InterfaceSettings Interface(MapReader map)
     {
-        string name = map.Text("name") ?? new InterfaceSettings().Name;
-        if (name.Length > 15 || name.AsSpan().ContainsAny("/ :"))
-        {
-            map.Wrong("name", $"'{name}' is no interface name: at most 15 characters, no slash, space or colon", 0);
-        }
-
+        string name = SharedKeys.InterfaceName(map, "name") ?? new InterfaceSettings().Name;
         bool auto = map.Text("mtu") is null or "auto";
         return new InterfaceSettings { Name = name, Mtu = auto ? null : map.Number("mtu", 1500, 576, 65_535) };
     }

@@ -1,4 +1,5 @@
 using Culvert.Core;
+using Culvert.Linux;
 using Culvert.Ppp.Authentication;
 using Culvert.Subscribers.Policy;
 using YamlDotNet.RepresentationModel;
@@ -68,6 +69,11 @@ internal static class SharedKeys
 
     public static ValueList<IpPrefix> Prefixes(MapReader map, string key) =>
         new ValueList<IpPrefix>(map.List(key, map.PrefixOf).OfType<IpPrefix>());
+
+    /// <summary>Null when nothing is written.</summary>
+    public static string? InterfaceName(MapReader map, string key) => map.Text(key) is { } name && !TunDevice.IsName(name)
+        ? map.Wrong<string?>(key, $"'{name}' is no interface name: at most {TunDevice.MaximumNameLength} ASCII characters, no slash, space or colon", null)
+        : map.Text(key);
 
     public static void CheckProfile(MapReader map, string? profile, IReadOnlyList<Profile> profiles)
     {

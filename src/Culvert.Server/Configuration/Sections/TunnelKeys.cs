@@ -1,5 +1,6 @@
 using Culvert.Core;
 using Culvert.L2tp;
+using Culvert.Ppp.Authentication;
 using Culvert.Subscribers.Policy;
 
 namespace Culvert.Server.Configuration.Sections;
@@ -80,8 +81,8 @@ internal static class TunnelKeys
         {
             Handler = handler,
             AnswerAfter = m.Duration("answer-after", defaults.AnswerAfter, TimeSpan.FromMinutes(1)),
-            User = m.Text("user"),
-            Password = m.Secret("password") ?? defaults.Password,
+            User = m.Text("user", AuthenticationSettings.MaxNameSize),
+            Password = m.Secret("password", AuthenticationCredentials.MaxPasswordSize) ?? defaults.Password,
         };
     });
 
