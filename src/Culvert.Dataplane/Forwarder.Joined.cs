@@ -9,8 +9,6 @@ namespace Culvert.Dataplane;
 /// </summary>
 public sealed partial class Forwarder
 {
-    private const byte Tcp = 6;
-    private const byte Udp = 17;
     private const byte Syn = 0x02;
     private const int TcpFlags = 13;
 
@@ -82,7 +80,7 @@ public sealed partial class Forwarder
 
         byte protocol = packet[isIPv6 ? 6 : 9];
         int flags = (isIPv6 ? IpPacket.IPv6Header : IpPacket.HeaderLength(packet)) + TcpFlags;
-        return protocol == Udp || (protocol == Tcp && packet.Length > flags && (packet[flags] & Syn) == 0);
+        return protocol == IpPacket.Udp || (protocol == IpPacket.Tcp && packet.Length > flags && (packet[flags] & Syn) == 0);
     }
 
     private static ulong Word(ReadOnlySpan<byte> octets) => MemoryMarshal.Read<ulong>(octets);

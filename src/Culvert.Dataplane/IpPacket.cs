@@ -5,6 +5,10 @@ namespace Culvert.Dataplane;
 /// <summary>Fields of IP headers, read where they lie. The callers of the accessors have measured the packet first.</summary>
 internal static class IpPacket
 {
+    /// <summary>Protocol numbers.</summary>
+    public const byte Tcp = 6;
+    public const byte Udp = 17;
+
     public const int IPv4MinimumHeader = 20;
     public const int IPv6Header = 40;
 

@@ -8,7 +8,6 @@ namespace Culvert.Dataplane;
 /// </summary>
 public static class MssClamp
 {
-    private const byte Tcp = 6;
     private const int TcpMinimumHeader = 20;
     private const byte SynFlag = 0x02;
     private const byte EndOfOptions = 0;
@@ -20,13 +19,13 @@ public static class MssClamp
     /// <param name="ceiling">Largest MSS to let pass; 0 leaves everything alone.</param>
     /// <returns>True when the packet was changed; its TCP checksum is then repaired, not recomputed.</returns>
     public static bool ClampIPv4(Span<byte> packet, ushort ceiling) =>
-        ceiling != 0 && packet[9] == Tcp && IpPacket.FragmentOffset(packet) == 0 && ClampTcp(packet[IpPacket.HeaderLength(packet)..], ceiling);
+        ceiling != 0 && packet[9] == IpPacket.Tcp && IpPacket.FragmentOffset(packet) == 0 && ClampTcp(packet[IpPacket.HeaderLength(packet)..], ceiling);
 
     /// <param name="packet">A whole IPv6 packet whose lengths have been checked.</param>
     /// <param name="ceiling">Largest MSS to let pass; 0 leaves everything alone.</param>
     /// <returns>True when the packet was changed.</returns>
     public static bool ClampIPv6(Span<byte> packet, ushort ceiling) =>
-        ceiling != 0 && IpPacket.TryFindUpperLayer(packet, out byte protocol, out int offset) && protocol == Tcp
+        ceiling != 0 && IpPacket.TryFindUpperLayer(packet, out byte protocol, out int offset) && protocol == IpPacket.Tcp
         && ClampTcp(packet[offset..], ceiling);
 
     private static bool ClampTcp(Span<byte> segment, ushort ceiling)

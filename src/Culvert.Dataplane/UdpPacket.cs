@@ -18,7 +18,6 @@ public static class UdpPacket
     public const int HeadersLength = IpPacket.IPv4MinimumHeader + UdpHeader;
 
     private const int UdpHeader = 8;
-    private const byte Udp = 17;
     private const byte TimeToLive = 64;
     private const ushort DhcpServerPort = 67;
     private const ushort DhcpClientPort = 68;
@@ -67,7 +66,7 @@ public static class UdpPacket
         source = IpAddress.FromUInt32(IpPacket.SourceIPv4(packet));
         if (BinaryPrimitives.ReadUInt16BigEndian(datagram[6..]) != 0)
         {
-            ushort pseudo = InternetChecksum.PseudoHeader(source, IpAddress.FromUInt32(IpPacket.DestinationIPv4(packet)), Udp, udpLength);
+            ushort pseudo = InternetChecksum.PseudoHeader(source, IpAddress.FromUInt32(IpPacket.DestinationIPv4(packet)), IpPacket.Udp, udpLength);
             if (InternetChecksum.Compute(datagram, pseudo) != 0)
             {
                 return false;
@@ -89,7 +88,7 @@ public static class UdpPacket
         header[0] = 0x45;
         BinaryPrimitives.WriteUInt16BigEndian(header[2..], (ushort)packet.Length);
         header[8] = TimeToLive;
-        header[9] = Udp;
+        header[9] = IpPacket.Udp;
         server.WriteTo(header[12..]);
         client.WriteTo(header[16..]);
         BinaryPrimitives.WriteUInt16BigEndian(header[10..], InternetChecksum.Compute(header));
@@ -99,7 +98,7 @@ public static class UdpPacket
         BinaryPrimitives.WriteUInt16BigEndian(datagram[2..], DhcpClientPort);
         BinaryPrimitives.WriteUInt16BigEndian(datagram[4..], (ushort)datagram.Length);
         BinaryPrimitives.WriteUInt16BigEndian(datagram[6..], 0);
-        ushort checksum = InternetChecksum.Compute(datagram, InternetChecksum.PseudoHeader(server, client, Udp, datagram.Length));
+        ushort checksum = InternetChecksum.Compute(datagram, InternetChecksum.PseudoHeader(server, client, IpPacket.Udp, datagram.Length));
 
         // RFC 768: a sum of zero is sent as all ones, because zero says that there is none.
         BinaryPrimitives.WriteUInt16BigEndian(datagram[6..], checksum == 0 ? ushort.MaxValue : checksum);
@@ -107,5 +106,5 @@ public static class UdpPacket
 
     /// <summary>Of an IPv4 packet: whether it carries UDP and is no fragment.</summary>
     private static bool IsWholeUdp(ReadOnlySpan<byte> packet) =>
-        packet[9] == Udp && IpPacket.FragmentOffset(packet) == 0 && !IpPacket.MoreFragments(packet);
+        packet[9] == IpPacket.Udp && IpPacket.FragmentOffset(packet) == 0 && !IpPacket.MoreFragments(packet);
 }

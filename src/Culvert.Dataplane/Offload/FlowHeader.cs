@@ -11,8 +11,6 @@ internal readonly ref struct FlowHeader
     public const int TcpChecksum = 16;
     public const int UdpChecksum = 6;
 
-    private const byte Tcp = 6;
-    private const byte Udp = 17;
     private const int TcpMinimumHeader = 20;
     private const int UdpHeader = 8;
     private const byte Psh = 0x08;
@@ -60,7 +58,7 @@ internal readonly ref struct FlowHeader
         int length = transport + UdpHeader;
         switch (protocol)
         {
-            case Tcp when packet.Length > transport + TcpMinimumHeader:
+            case IpPacket.Tcp when packet.Length > transport + TcpMinimumHeader:
                 int tcpHeader = (packet[transport + 12] >> 4) * 4;
                 length = transport + tcpHeader;
                 if (tcpHeader < TcpMinimumHeader || !IsDataOnly(packet[transport + 13]))
@@ -71,7 +69,7 @@ internal readonly ref struct FlowHeader
                 break;
 
             // A length of its own that differs would be lost, and "no checksum" has no meaning in a run.
-            case Udp when withUdp && packet.Length > length
+            case IpPacket.Udp when withUdp && packet.Length > length
                 && BinaryPrimitives.ReadUInt16BigEndian(packet[(transport + 4)..]) == packet.Length - transport
                 && BinaryPrimitives.ReadUInt16BigEndian(packet[(transport + UdpChecksum)..]) != 0:
                 break;
@@ -84,14 +82,14 @@ internal readonly ref struct FlowHeader
             return false;
         }
 
-        header = new FlowHeader { Packet = packet, IsIPv6 = isIPv6, IsTcp = protocol == Tcp, Transport = transport, Length = length };
+        header = new FlowHeader { Packet = packet, IsIPv6 = isIPv6, IsTcp = protocol == IpPacket.Tcp, Transport = transport, Length = length };
         return true;
     }
 
     /// <summary>Are the ports where <see cref="HashOf"/> looks for them?</summary>
     public static bool HasPorts(ReadOnlySpan<byte> packet) => IpPacket.Version(packet) == 6
-        ? packet.Length > IpPacket.IPv6Header && (packet[6] is Tcp or Udp)
-        : packet[0] == 0x45 && packet.Length > IpPacket.IPv4MinimumHeader && (packet[9] is Tcp or Udp)
+        ? packet.Length > IpPacket.IPv6Header && (packet[6] is IpPacket.Tcp or IpPacket.Udp)
+        : packet[0] == 0x45 && packet.Length > IpPacket.IPv4MinimumHeader && (packet[9] is IpPacket.Tcp or IpPacket.Udp)
             && (BinaryPrimitives.ReadUInt16BigEndian(packet[6..]) & MoreFragmentsOrOffset) == 0;
 
     /// <summary>A number that is the same for all packets of a flow.</summary>
@@ -153,7 +151,7 @@ internal readonly ref struct FlowHeader
     public ushort PseudoHeader(int transportLength)
     {
         ushort addresses = IsIPv6 ? InternetChecksum.Sum(Packet.Slice(8, 32)) : InternetChecksum.Sum(Packet.Slice(12, 8));
-        return InternetChecksum.Add(InternetChecksum.Add(addresses, IsTcp ? Tcp : Udp), (ushort)transportLength);
+        return InternetChecksum.Add(InternetChecksum.Add(addresses, IsTcp ? IpPacket.Tcp : IpPacket.Udp), (ushort)transportLength);
     }
 
     private static bool IsDataOnly(byte flags) => (flags & ~(Psh | Ece)) == Ack;

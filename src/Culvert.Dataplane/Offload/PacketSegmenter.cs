@@ -8,8 +8,6 @@ namespace Culvert.Dataplane.Offload;
 /// </summary>
 public readonly ref struct PacketSegmenter
 {
-    private const byte Tcp = 6;
-    private const byte Udp = 17;
     private const int TcpMinimumHeader = 20;
     private const int TcpChecksum = 16;
     private const int UdpHeader = 8;
@@ -56,7 +54,7 @@ public readonly ref struct PacketSegmenter
     {
         segmenter = default;
         bool isIPv6 = IpPacket.Version(packet) == 6;
-        byte protocol = offload.Kind == SegmentKind.Udp ? Udp : Tcp;
+        byte protocol = offload.Kind == SegmentKind.Udp ? IpPacket.Udp : IpPacket.Tcp;
         bool fits = offload.Kind switch
         {
             SegmentKind.TcpIPv4 => !isIPv6,
@@ -70,7 +68,7 @@ public readonly ref struct PacketSegmenter
         }
 
         int header = transport + UdpHeader;
-        if (protocol == Tcp)
+        if (protocol == IpPacket.Tcp)
         {
             if (packet.Length < transport + TcpMinimumHeader)
             {
@@ -103,7 +101,7 @@ public readonly ref struct PacketSegmenter
         WriteIp(segment, index);
         Span<byte> transport = segment[_transport..];
         int checksum = UdpChecksum;
-        if (_protocol == Tcp)
+        if (_protocol == IpPacket.Tcp)
         {
             WriteTcp(transport, start, isFirst: index == 0, isLast: index == Count - 1);
             checksum = TcpChecksum;
@@ -117,7 +115,7 @@ public readonly ref struct PacketSegmenter
         ushort sum = InternetChecksum.Compute(transport, InternetChecksum.Add(_pseudo, (ushort)transport.Length));
 
         // In UDP zero says that there is no checksum; all ones weigh the same (RFC 768).
-        BinaryPrimitives.WriteUInt16BigEndian(transport[checksum..], sum == 0 && _protocol == Udp ? ushort.MaxValue : sum);
+        BinaryPrimitives.WriteUInt16BigEndian(transport[checksum..], sum == 0 && _protocol == IpPacket.Udp ? ushort.MaxValue : sum);
         return length;
     }
 
