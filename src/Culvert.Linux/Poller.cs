@@ -52,8 +52,8 @@ public sealed unsafe class Poller : IDisposable
     private readonly PollDescriptor* _direct;
     private readonly int _mostDirect;
     private readonly List<int> _directTokens = [];
-    private readonly HashSet<int> _throughEpoll = [];
     private readonly Readiness[] _ready;
+    private int _leftToEpoll;
     private int _readyCount;
 
     /// <param name="capacity">How many ready descriptors one <see cref="Wait"/> reports at most; the others follow in the next.</param>
@@ -83,7 +83,7 @@ public sealed unsafe class Poller : IDisposable
         Control(Constants.EpollAdd, descriptor, token, events, "watch");
         if (_directTokens.Count == _mostDirect)
         {
-            _ = _throughEpoll.Add(descriptor);
+            _leftToEpoll++;
             return;
         }
 
@@ -115,7 +115,7 @@ public sealed unsafe class Poller : IDisposable
         if (direct < 0)
         {
             Control(Constants.EpollDelete, descriptor, 0, PollEvents.None, "stop watching");
-            _ = _throughEpoll.Remove(descriptor);
+            _leftToEpoll--;
             return;
         }
 
@@ -140,7 +140,7 @@ public sealed unsafe class Poller : IDisposable
         }
 
         int direct = _directTokens.Count;
-        bool hasMore = _throughEpoll.Count > 0;
+        bool hasMore = _leftToEpoll > 0;
         _direct[direct] = new PollDescriptor { Descriptor = _epoll.Number, Events = (short)PollEvents.Readable };
         TimeSpec timeout = TimeSpec.FromNanoseconds(remaining);
         int count = Libc.PollPrecisely(_direct, (nuint)(direct + (hasMore ? 1 : 0)), deadline == Timestamp.Never ? null : &timeout, null);

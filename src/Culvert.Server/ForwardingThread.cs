@@ -14,7 +14,6 @@ internal sealed class ForwardingThread : IDisposable
     private const int WakeToken = 0;
     private const int FirstListenerToken = 1;
     private const int TunToken = 1_000;
-    private const int ReportsPerTurn = 64;
 
     private readonly Listener[] _listeners;
     private readonly TunDevice? _tun;
@@ -141,7 +140,10 @@ internal sealed class ForwardingThread : IDisposable
             Readiness readiness = _poller.Ready(i);
             if (readiness.HasError && readiness.Token is >= FirstListenerToken and < TunToken)
             {
-                ReadErrors(_listeners[readiness.Token - FirstListenerToken]);
+                if (_reports.AddFrom(_listeners[readiness.Token - FirstListenerToken].Socket))
+                {
+                    _shard.Signal();
+                }
             }
             else if (readiness is { HasError: true, Token: TunToken })
             {
@@ -151,17 +153,5 @@ internal sealed class ForwardingThread : IDisposable
         }
 
         _busyPoll.Woke();
-    }
-
-    private void ReadErrors(Listener listener)
-    {
-        for (int i = 0; i < ReportsPerTurn && listener.Socket.TryReadError(out UdpError error); i++)
-        {
-            if (error.Kind == UdpErrorKind.TooBig)
-            {
-                _reports.Add(error.Peer.Address);
-                _shard.Signal();
-            }
-        }
     }
 }

@@ -147,12 +147,11 @@ public sealed class Node : IAsyncDisposable
         var sessions = new SessionTable(random, routes);
         IpAddress gateway = _configuration.Settings.Pools.Count > 0 ? _configuration.Settings.Pools[0].Gateway : default;
         var forwarder = new Forwarder(sessions, routes, new ForwarderOptions { IcmpSourceIPv4 = gateway });
-        var pathChanges = new PathChanges();
-        var paths = new PathMtu(_netlink, pathChanges);
+        var paths = new PathMtu(_netlink);
         var access = new AccessNode(_configuration.Settings, sessions, routes, paths, random);
         int largestPacket = Math.Max(_configuration.Interface.Mtu ?? LnsInterface.UsualMtu, LnsInterface.UsualMtu);
         OpenListeners();
-        _shard = new Shard([.. _listeners], forwarder, access, paths, pathChanges, _configuration.Forwarding, largestPacket, OnEvent);
+        _shard = new Shard([.. _listeners], forwarder, access, paths, _configuration.Forwarding, largestPacket, OnEvent);
         if (_configuration.Listen.Count > 0)
         {
             _lnsInterface = new LnsInterface(_configuration.Interface, _configuration.Forwarding, _threads, _netlink);

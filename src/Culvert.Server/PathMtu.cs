@@ -7,9 +7,7 @@ namespace Culvert.Server;
 /// <summary>
 /// The kernel's knowledge of path MTUs (interface, routes, what ICMP said), asked once per peer and minute. Belongs to one shard.
 /// </summary>
-/// <param name="netlink">Where the kernel is asked.</param>
-/// <param name="changes">Told of peers for whom an answer turned out to be out of date: sessions that are up have the old one.</param>
-internal sealed class PathMtu(Netlink netlink, PathChanges changes) : IPathMtu
+internal sealed class PathMtu(Netlink netlink) : IPathMtu
 {
     /// <summary>What Ethernet carries; taken when there is no route to ask about.</summary>
     private const int Usual = 1500;
@@ -21,6 +19,9 @@ internal sealed class PathMtu(Netlink netlink, PathChanges changes) : IPathMtu
 
     private readonly Dictionary<IpAddress, (int Mtu, Timestamp Until)> _known = [];
     private readonly HashSet<IpAddress> _outdated = [];
+
+    /// <summary>Peers to be looked into again, among them those for whom an answer turned out to be out of date: sessions that are up have the old one.</summary>
+    public PathChanges Changes { get; } = new();
 
     public int To(IpAddress peer)
     {
@@ -42,7 +43,7 @@ internal sealed class PathMtu(Netlink netlink, PathChanges changes) : IPathMtu
         if (isKnown && mtu != entry.Mtu)
         {
             _ = _outdated.Add(peer);
-            changes.Add(peer);
+            Changes.Add(peer);
         }
 
         return mtu;

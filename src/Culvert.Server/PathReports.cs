@@ -1,4 +1,5 @@
 using Culvert.Core;
+using Culvert.Linux;
 
 namespace Culvert.Server;
 
@@ -10,6 +11,9 @@ internal sealed class PathReports
 {
     /// <summary>Reports that wait for the shard's next turn.</summary>
     public const int Capacity = 64;
+
+    /// <summary>Taken from a socket at a time; the others follow.</summary>
+    private const int ReportsPerTurn = 64;
 
     private readonly Lock _lock = new();
     private readonly BoundedQueue<IpAddress> _waiting = new(Capacity);
@@ -23,6 +27,22 @@ internal sealed class PathReports
             _hasLost |= !_waiting.TryEnqueue(peer);
             _hasAny = true;
         }
+    }
+
+    /// <summary>Empties a socket's error queue, whatever is in it. True when something was added.</summary>
+    public bool AddFrom(UdpSocket socket)
+    {
+        bool hasAdded = false;
+        for (int i = 0; i < ReportsPerTurn && socket.TryReadError(out UdpError error); i++)
+        {
+            if (error.Kind == UdpErrorKind.TooBig)
+            {
+                Add(error.Peer.Address);
+                hasAdded = true;
+            }
+        }
+
+        return hasAdded;
     }
 
     /// <summary>The next one; none when all are taken.</summary>

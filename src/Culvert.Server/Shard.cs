@@ -19,8 +19,6 @@ internal sealed class Shard : IControlPath, IDisposable
     private const int FirstListenerToken = 1;
     private const int FirstTunToken = 1_000;
 
-    private const int ReportsPerTurn = 64;
-
     /// <summary>How long peers may take to acknowledge that we stop; section 5.7 of RFC 2661 would allow a full retransmission cycle.</summary>
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5);
 
@@ -34,7 +32,6 @@ internal sealed class Shard : IControlPath, IDisposable
     private readonly List<ForwardingThread> _helpers = [];
     private readonly AccessNode _access;
     private readonly PathMtu _paths;
-    private readonly PathChanges _pathChanges;
     private readonly Poller _poller = new();
     private readonly WakeEvent _wake = new();
     private readonly Action<NodeEvent> _onEvent;
@@ -46,14 +43,13 @@ internal sealed class Shard : IControlPath, IDisposable
     private NodeException? _failure;
     private bool _isStopping;
 
-    public Shard(Listener[] listeners, Forwarder forwarder, AccessNode access, PathMtu paths, PathChanges pathChanges, ForwardingSettings forwarding, int largestPacket, Action<NodeEvent> onEvent)
+    public Shard(Listener[] listeners, Forwarder forwarder, AccessNode access, PathMtu paths, ForwardingSettings forwarding, int largestPacket, Action<NodeEvent> onEvent)
     {
         _busyPoll = new BusyPoll(forwarding.BusyPoll);
         _listeners = listeners;
         _forwarder = forwarder;
         _access = access;
         _paths = paths;
-        _pathChanges = pathChanges;
         _onEvent = onEvent;
         DatagramSize = Math.Max(largestPacket + Forwarder.Headroom, L2tpEndpoint.MaximumMessageSize);
         _data = new DataPath(listeners, forwarder, this, handover: null, Taps, forwarding.Offload.Tun);
@@ -256,7 +252,7 @@ internal sealed class Shard : IControlPath, IDisposable
             Readiness readiness = _poller.Ready(i);
             if (readiness.HasError && readiness.Token is >= FirstListenerToken and < FirstTunToken)
             {
-                ReadErrors(_listeners[readiness.Token - FirstListenerToken]);
+                _ = PathReports.AddFrom(_listeners[readiness.Token - FirstListenerToken].Socket);
             }
             else if (readiness is { HasError: true, Token: FirstTunToken } && _data.FindRemovedTun() is { } removed)
             {
@@ -268,7 +264,7 @@ internal sealed class Shard : IControlPath, IDisposable
     }
 
     private Timestamp NextDeadline => Timestamp.Min(
-        Timestamp.Min(_access.NextDeadline, _forwarder.NextDeadline), Timestamp.Min(_pathChanges.NextDeadline, _stopAt));
+        Timestamp.Min(_access.NextDeadline, _forwarder.NextDeadline), Timestamp.Min(_paths.Changes.NextDeadline, _stopAt));
 
     /// <summary>The kernel refused datagrams as larger than the path, or somebody claims that a router did.</summary>
     private void FollowPaths(Timestamp now)
@@ -277,20 +273,20 @@ internal sealed class Shard : IControlPath, IDisposable
         {
             if (_access.Knows(reported))
             {
-                _pathChanges.Add(reported);
+                _paths.Changes.Add(reported);
             }
 
-            if (hasLost && _pathChanges.IsEmpty)
+            if (hasLost && _paths.Changes.IsEmpty)
             {
                 // It may have been about any of them.
                 foreach (Tunnel tunnel in _access.Tunnels)
                 {
-                    _pathChanges.Add(tunnel.Path.Peer.Address);
+                    _paths.Changes.Add(tunnel.Path.Peer.Address);
                 }
             }
         }
 
-        if (_pathChanges.TryTake(now, out IpAddress peer) && _paths.Refresh(peer))
+        if (_paths.Changes.TryTake(now, out IpAddress peer) && _paths.Refresh(peer))
         {
             _access.OnPathMtuChanged(peer);
         }
@@ -310,17 +306,6 @@ internal sealed class Shard : IControlPath, IDisposable
         {
             var frames = new OutgoingFrames(_listeners, _control, Taps, now);
             _ = frames.TryAddInPlace(0, length, path, trafficClass);
-        }
-    }
-
-    private void ReadErrors(Listener listener)
-    {
-        for (int i = 0; i < ReportsPerTurn && listener.Socket.TryReadError(out UdpError error); i++)
-        {
-            if (error.Kind == UdpErrorKind.TooBig)
-            {
-                PathReports.Add(error.Peer.Address);
-            }
         }
     }
 }
