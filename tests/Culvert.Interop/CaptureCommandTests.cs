@@ -13,9 +13,7 @@ public sealed class CaptureCommandTests
         Requirements.Namespaces();
         await Scenario.RunAsync(async scenario =>
         {
-            await scenario.UseCableAsync();
-            CulvertServer lns = await CulvertServer.StartAsync(
-                scenario, scenario.MainNamespace, await Configurations.LnsAsync(scenario, "chap"));
+            CulvertServer lns = await StartLnsAsync(scenario);
             string everything = Path.Combine(scenario.Captures, "everything.pcapng");
             Child all = await StartAsync(scenario, "capture-all", everything, "--control-only");
 
@@ -56,9 +54,7 @@ public sealed class CaptureCommandTests
         Requirements.Namespaces();
         await Scenario.RunAsync(async scenario =>
         {
-            await scenario.UseCableAsync();
-            CulvertServer lns = await CulvertServer.StartAsync(
-                scenario, scenario.MainNamespace, await Configurations.LnsAsync(scenario, "chap"));
+            CulvertServer lns = await StartLnsAsync(scenario);
             CommandResult unknown = await scenario.CommandAsync(scenario.MainNamespace, Command(scenario, "--tunnel", "77"));
             Assert.Equal(1, unknown.ExitCode);
             Assert.Contains("no tunnel 77; see 'culvert show tunnels'", unknown.Output, StringComparison.Ordinal);
@@ -78,9 +74,7 @@ public sealed class CaptureCommandTests
         Requirements.Namespaces();
         await Scenario.RunAsync(async scenario =>
         {
-            await scenario.UseCableAsync();
-            CulvertServer lns = await CulvertServer.StartAsync(
-                scenario, scenario.MainNamespace, await Configurations.LnsAsync(scenario, "chap"));
+            CulvertServer lns = await StartLnsAsync(scenario);
             var stopped = new List<Child>();
             for (int i = 0; i < 4; i++)
             {
@@ -103,6 +97,12 @@ public sealed class CaptureCommandTests
 
             await lns.StopAsync();
         });
+    }
+
+    private static async Task<CulvertServer> StartLnsAsync(Scenario scenario)
+    {
+        await scenario.UseCableAsync();
+        return await CulvertServer.StartAsync(scenario, scenario.MainNamespace, await Configurations.LnsAsync(scenario, "chap"));
     }
 
     /// <summary>On return the capture runs: the file's header has been written.</summary>

@@ -24,13 +24,13 @@ internal sealed class LiveCapture
     private readonly CaptureRing _ring;
     private readonly CaptureTap _tap;
     private readonly byte[] _packet;
-    private readonly TaskCompletionSource _stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     // The file counts from 1970, the shard from some start of its own.
     private readonly long _epochOffset;
     private readonly Timestamp _start = MonotonicClock.Now;
     private long _packets;
-    private bool _isFull;
+    private volatile bool _isFull;
+    private volatile bool _isStopping;
 
     private LiveCapture(CaptureRequest request, Shard shard)
     {
@@ -57,7 +57,7 @@ internal sealed class LiveCapture
     }
 
     /// <summary>Any thread: <see cref="Run"/> ends soon, and the file properly.</summary>
-    public void Stop() => _stop.TrySetResult();
+    public void Stop() => _isStopping = true;
 
     /// <summary>Writes until the end. Throws what the output throws; the shard is left in order whatever happens.</summary>
     public async Task Run(PipeWriter output, CancellationToken cancel)
@@ -105,7 +105,11 @@ internal sealed class LiveCapture
     {
         try
         {
-            await Task.WhenAny(_stop.Task, _shard.Ended, Task.Delay(Timeout.InfiniteTimeSpan, reader.Token), Elapsed(reader.Token));
+            while (!IsOver())
+            {
+                await Task.Delay(TimeSpan.FromSeconds(1), reader.Token);
+            }
+
             await Task.Delay(ReaderPatience, reader.Token);
             await reader.CancelAsync();
         }
@@ -115,15 +119,7 @@ internal sealed class LiveCapture
         }
     }
 
-    private async Task Elapsed(CancellationToken cancel)
-    {
-        while (_request.Duration is not { } duration || MonotonicClock.Now - _start < duration)
-        {
-            await Task.Delay(TimeSpan.FromSeconds(1), cancel);
-        }
-    }
-
-    private bool IsOver() => _isFull || _stop.Task.IsCompleted || _shard.Ended.IsCompleted
+    private bool IsOver() => _isFull || _isStopping || _shard.Ended.IsCompleted
         || (_request.Duration is { } duration && MonotonicClock.Now - _start >= duration);
 
     private async Task Detach()
