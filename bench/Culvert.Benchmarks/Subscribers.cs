@@ -53,7 +53,7 @@ internal struct ForgettingSink(byte[] room) : IFrameSink
 {
     public long Octets { get; private set; }
 
-    public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass)
+    public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass, SessionKey session)
     {
         Octets += length;
         return true;
@@ -65,5 +65,5 @@ internal struct ForgettingSink(byte[] room) : IFrameSink
         return length <= room.Length;
     }
 
-    public void Commit(int length, int frameLength, in UdpPath path, byte trafficClass) => Octets += length;
+    public void Commit(int length, int frameLength, in UdpPath path, byte trafficClass, SessionKey session) => Octets += length;
 }

@@ -105,12 +105,12 @@ class Sessions:
             raise Trouble(f"culvert blast brought no session up: {self.blast.text()[-300:]}")
         os.killpg(self.blast.pid, signal.SIGSTOP)
 
-    def most(self, contestant, sizes, way, seconds, begin=100_000):
-        """Every session is used: the list has one packet for each at least."""
+    def most(self, contestant, sizes, way, seconds, begin=100_000, flows=0):
+        """Every session is used: the list has one packet for each at least. Of so many flows in all, each packet of another; 0: of a few."""
         packets = []
-        for i in range(max(load.BATCH * 12, len(self.known))):
+        for i in range(max(load.BATCH * 12, len(self.known), flows)):
             session, size = self.known[i % len(self.known)], sizes[i % len(sizes)]
-            ports = (20000 + i % load.FLOWS, 9, bytes(size - 28))
+            ports = (20000 + (i // len(self.known) if flows else i % load.FLOWS), 9, bytes(size - 28))
             packets.append(session.wrap(load.udp(session.address, lab.SINK_UP, *ports)) if way == "up"
                            else load.udp(lab.SERVER, session.address, *ports))
         if way == "up":
@@ -227,6 +227,8 @@ def scale(contestant, settings):
     for way in ("up", "down"):
         figures[f"ten_{way}"] = ten.most(contestant, (64,), way, settings["packets"])["pps"]
         figures[f"kept_{way}"] = figures[f"many_{way}"] / figures[f"ten_{way}"]
+        figures[f"ten_flows_{way}"] = ten.most(contestant, (64,), way, settings["packets"], flows=len(many.known))["pps"]
+        figures[f"kept_flows_{way}"] = figures[f"many_{way}"] / figures[f"ten_flows_{way}"]
     figures["resident_later_mb"] = contestant.lns.resident() / 1e6
     os.killpg(ten.blast.pid, signal.SIGKILL)
     at = [0, *report["set-up"]["thousands-at"]]

@@ -69,7 +69,7 @@ public sealed partial class Forwarder
         ushort ns = NextNs(entry);
         _ = FrameHeader.WriteL2tp(room, peerTunnel, peerSession, entry.Framing, priority, frame.Length, ns);
         frame.CopyTo(room[header..]);
-        sink.Commit(header + frame.Length, header + frame.Length, path, entry.Marking.PppTrafficClass);
+        sink.Commit(header + frame.Length, header + frame.Length, path, entry.Marking.PppTrafficClass, session);
         return new Encapsulation { Kind = EncapsulationKind.Sent, Frames = 1, Session = session };
     }
 
@@ -125,7 +125,7 @@ public sealed partial class Forwarder
 
         int start = FrameHeader.Prepend(buffer, offset, length, entry, isIPv6, NextNs(entry));
         byte trafficClass = entry.Marking.OuterFor(packet);
-        if (!sink.TryAddInPlace(start, offset + length - start, path, trafficClass))
+        if (!sink.TryAddInPlace(start, offset + length - start, path, trafficClass, session))
         {
             return Refuse(entry, DropReason.SinkFull);
         }
@@ -156,7 +156,7 @@ public sealed partial class Forwarder
 
             int length = fragmenter.Write(i, room[entry.HeaderLength..]);
             FrameHeader.Write(room, length, entry, isIPv6: false, NextNs(entry));
-            sink.Commit(entry.HeaderLength + length, entry.HeaderLength + length, path, trafficClass);
+            sink.Commit(entry.HeaderLength + length, entry.HeaderLength + length, path, trafficClass, new SessionKey(entry.Key));
             octets += length;
         }
 

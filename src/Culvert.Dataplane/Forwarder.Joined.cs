@@ -1,16 +1,20 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using Culvert.Core;
 
 namespace Culvert.Dataplane;
 
 /// <summary>
-/// Datagrams that the kernel joined on receipt (UDP GRO) come together, up to 64 of one peer: often all of one flow, or each of another
-/// session. Both are cheaper together than one by one.
+/// Packets that come together. Datagrams that the kernel joined on receipt (UDP GRO) are up to 64 of one peer: often all of one flow, or
+/// each of another session. Both are cheaper together than one by one.
 /// </summary>
 public sealed partial class Forwarder
 {
     private const byte Syn = 0x02;
     private const int TcpFlags = 13;
+
+    // As many as the kernel joins.
+    private const int MostPrefetched = 64;
 
     // What became of the datagram handled last, if the next one like it fares the same, and whose it was.
     private Verdict _last;
@@ -25,24 +29,51 @@ public sealed partial class Forwarder
     /// <param name="size">Octets of each, the last may be shorter; at least 1.</param>
     public void Prefetch(ReadOnlySpan<byte> joined, int size)
     {
-        uint last = 0;
-        for (int at = 0; at < joined.Length; at += size)
+        Span<uint> keys = stackalloc uint[MostPrefetched];
+        int count = 0;
+        for (int at = 0; at < joined.Length && count < keys.Length; at += size)
         {
-            if (L2tpDataHeader.TryPeekKey(joined[at..], out uint key) && key != last)
+            if (L2tpDataHeader.TryPeekKey(joined[at..], out uint key))
             {
-                _sessions.Prefetch(key);
-                last = key;
+                PrefetchEntry(key, keys, ref count);
             }
         }
 
-        last = 0;
-        for (int at = 0; at < joined.Length; at += size)
+        foreach (uint key in keys[..count])
         {
-            if (L2tpDataHeader.TryPeekKey(joined[at..], out uint key) && key != last)
+            Counters.Prefetch(_sessions.PeekRow(key));
+        }
+    }
+
+    /// <summary>The same for packets from a TUN and the sessions that their destinations lead to.</summary>
+    /// <param name="memory">Where they lie.</param>
+    /// <param name="packets">The packets, offloaded ones among them.</param>
+    public void Prefetch(ReadOnlySpan<byte> memory, ReadOnlySpan<BufferRange> packets)
+    {
+        Span<uint> keys = stackalloc uint[MostPrefetched];
+        int count = 0;
+        foreach (BufferRange packet in packets[..Math.Min(packets.Length, keys.Length)])
+        {
+            if (FindSession(memory.Slice(packet.Offset, packet.Length), out _) is { IsNone: false } session)
             {
-                Counters.Prefetch(_sessions.PeekRow(key));
-                last = key;
+                PrefetchEntry(session.Value, keys, ref count);
             }
+        }
+
+        foreach (uint key in keys[..count])
+        {
+            int row = _sessions.PeekRow(key);
+            Counters.Prefetch(row);
+            _sessions.PrefetchPath(row);
+        }
+    }
+
+    private void PrefetchEntry(uint key, Span<uint> keys, ref int count)
+    {
+        if (count == 0 || keys[count - 1] != key)
+        {
+            _sessions.Prefetch(key);
+            keys[count++] = key;
         }
     }
 

@@ -135,7 +135,7 @@ public sealed partial class Forwarder
                 octets += length;
             }
 
-            sink.Commit(written, frameLength, path, trafficClass);
+            sink.Commit(written, frameLength, path, trafficClass, new SessionKey(entry.Key));
         }
 
         Counters.CountSent(entry.Row, segments.Count, octets);

@@ -20,8 +20,9 @@ public interface IFrameSink
     /// DSCP and ECN of the outer packet as they stand in it: IPv4's TOS octet, IPv6's traffic class (RFC 2474, RFC 3168). 0 is the
     /// socket's default.
     /// </param>
+    /// <param name="session">Whose it is: the frames of one session must be sent in the order in which they are given.</param>
     /// <returns>False when the sink is full; nothing was taken.</returns>
-    bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass);
+    bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass, SessionKey session);
 
     /// <summary>Lends at least <paramref name="length"/> octets for frames towards <paramref name="path"/>; false when the sink is full.</summary>
     bool TryTake(int length, in UdpPath path, out Span<byte> room);
@@ -31,5 +32,5 @@ public interface IFrameSink
     /// another, the last of which may be shorter (what UDP segmentation offload sends in one call). A single frame is a run whose
     /// two lengths are equal. All frames of a run share one traffic class, which the kernel is told once for all of them.
     /// </summary>
-    void Commit(int length, int frameLength, in UdpPath path, byte trafficClass);
+    void Commit(int length, int frameLength, in UdpPath path, byte trafficClass, SessionKey session);
 }

@@ -45,6 +45,16 @@ internal sealed class SessionRows
     public ref ColdRow Cold(int row) =>
         ref Volatile.Read(ref _cold)[row >> PacketCounters.RowShift][row & (RowsPerChunk - 1)];
 
+    /// <summary>Asks for a row's memory without waiting for it. There may be no such row.</summary>
+    public void Prefetch(int row)
+    {
+        ColdRow[][] cold = Volatile.Read(ref _cold);
+        if ((uint)(row >> PacketCounters.RowShift) < (uint)cold.Length)
+        {
+            MemoryHint.Prefetch(ref cold[row >> PacketCounters.RowShift][row & (RowsPerChunk - 1)]);
+        }
+    }
+
     public ref RowOwners Owners(int row) => ref Cold(row).Owners;
 
     public int Take(in SessionForwarding session, RowOwners owner)

@@ -221,6 +221,9 @@ public sealed class SessionTable : ISessionIds
     /// <summary>The row of an entry as it is at this moment; it may belong to another session than the key says.</summary>
     internal int PeekRow(uint key) => Volatile.Read(ref _slots)[key].Row;
 
+    /// <summary>Asks for what a row tells about the way to its peer. There may be no such row.</summary>
+    internal void PrefetchPath(int row) => _rows.Prefetch(row);
+
     private static bool TryRead(ref SessionEntry entry, uint key, out SessionEntry copy, out DropReason reason)
     {
         reason = DropReason.UnknownSession;

@@ -75,14 +75,10 @@ public sealed unsafe class SendBatch : IDisposable
 
     private readonly UdpSocket _socket;
     private readonly NativeBlock _memory;
-    private readonly MultiMessageHeader* _messages;
-    private readonly IoVector* _vectors;
-    private readonly byte* _names;
-    private readonly byte* _controls;
     private readonly byte* _frames;
+    private readonly SendQueue _queue;
     private readonly int _size;
     private readonly int _spacing;
-    private readonly Message[] _about;
     private readonly bool _segments;
     private readonly bool _joins;
     private SendCounters _counters;
@@ -115,26 +111,9 @@ public sealed unsafe class SendBatch : IDisposable
         _spacing = options.Memory == 0 && !options.Joins ? FrameSize : 0;
         _segments = options.Segments && socket.CanSegment;
         _joins = options.Joins && _segments;
-        _about = new Message[capacity];
-        _memory = new NativeBlock(
-            NativeBlock.SizeOf<MultiMessageHeader>(capacity) + NativeBlock.SizeOf<IoVector>(capacity)
-            + NativeBlock.SizeOf<byte>(capacity * SocketAddress.SizeIPv6) + NativeBlock.SizeOf<byte>(capacity * ControlWriter.Capacity)
-            + NativeBlock.SizeOf<byte>(_size));
-        _messages = _memory.Take<MultiMessageHeader>(capacity);
-        _vectors = _memory.Take<IoVector>(capacity);
-        _names = _memory.Take<byte>(capacity * SocketAddress.SizeIPv6);
-        _controls = _memory.Take<byte>(capacity * ControlWriter.Capacity);
+        _memory = new NativeBlock(NativeBlock.SizeOf<byte>(_size));
         _frames = _memory.Take<byte>(_size);
-        for (int i = 0; i < capacity; i++)
-        {
-            _messages[i].Message = new MessageHeader
-            {
-                Name = _names + (i * SocketAddress.SizeIPv6),
-                Vectors = _vectors + i,
-                VectorCount = 1,
-                Control = _controls + (i * ControlWriter.Capacity),
-            };
-        }
+        _queue = new SendQueue(capacity, socket.Family, _frames, _joins);
     }
 
     public int Capacity { get; }
@@ -142,7 +121,7 @@ public sealed unsafe class SendBatch : IDisposable
     public int FrameSize { get; }
 
     /// <summary>Messages committed and not yet flushed: datagrams, or runs of them.</summary>
-    public int Count { get; private set; }
+    public int Count => _queue.Count;
 
     public SendCounters Counters => _counters;
 
@@ -177,8 +156,12 @@ public sealed unsafe class SendBatch : IDisposable
     /// DSCP and ECN of the datagram (of all its segments) as they stand in the IP header; 0 leaves the socket's default, which is 0
     /// too, and costs nothing.
     /// </param>
+    /// <param name="flow">
+    /// Datagrams of one flow leave in their order. Those of different flows may overtake each other on the way out of the batch, so that
+    /// equal ones leave together. 0: overtakes nothing, and is overtaken by nothing.
+    /// </param>
     /// <exception cref="InvalidOperationException">Nothing was reserved.</exception>
-    public void Commit(int length, in UdpPath path, ushort segmentSize = 0, byte trafficClass = 0)
+    public void Commit(int length, in UdpPath path, ushort segmentSize = 0, byte trafficClass = 0, uint flow = 0)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)FrameSize, nameof(length));
         if (!HasRoom)
@@ -189,18 +172,18 @@ public sealed unsafe class SendBatch : IDisposable
         int segment = segmentSize == 0 || segmentSize >= length ? length : segmentSize;
         if (path.Peer.Address.Family != _socket.Family || (!path.Local.IsNone && path.Local.Family != _socket.Family))
         {
-            _counters.Unsendable += (ulong)DatagramsIn(length, segment);
+            _counters.Unsendable += (ulong)SendQueue.DatagramsIn(length, segment);
         }
         else if (segment != length && !_segments)
         {
-            CommitOneByOne(length, segment, path, trafficClass);
+            CommitOneByOne(length, segment, path, trafficClass, flow);
         }
         else
         {
-            int joined = _joins ? Join(length, segment, path, trafficClass) : 0;
+            int joined = MayJoin() ? _queue.Join(_used, length, segment, path, trafficClass, flow) : 0;
             if (joined < length || length == 0)
             {
-                Queue(_used + joined, length - joined, segment, path, trafficClass);
+                _queue.Add(_used + joined, length - joined, segment, path, trafficClass, flow);
             }
 
             _used += _spacing == 0 ? length : _spacing;
@@ -217,10 +200,10 @@ public sealed unsafe class SendBatch : IDisposable
         while (next < Count)
         {
             int taken = Libc.SendMessages(
-                _socket.Descriptor, _messages + next, (uint)(Count - next), Constants.MessageDoNotWait | Constants.MessageNoSignal);
+                _socket.Descriptor, _queue.Messages + next, (uint)(Count - next), Constants.MessageDoNotWait | Constants.MessageNoSignal);
             if (taken > 0)
             {
-                sent += DatagramsBetween(next, next + taken);
+                sent += _queue.DatagramsBetween(next, next + taken);
                 next += taken;
                 attempts = 0;
                 continue;
@@ -231,13 +214,13 @@ public sealed unsafe class SendBatch : IDisposable
             {
                 if (waits++ == MaximumWaits)
                 {
-                    _counters.Congested += (ulong)DatagramsBetween(next, Count);
+                    _counters.Congested += (ulong)_queue.DatagramsBetween(next, Count);
                     break;
                 }
 
                 WaitForRoom();
             }
-            else if (error is Errno.EINVAL or Errno.EIO or Errno.EMSGSIZE && _about[next].Segment < _about[next].Length)
+            else if (error is Errno.EINVAL or Errno.EIO or Errno.EMSGSIZE && _queue.IsRun(next))
             {
                 // A segment larger than the path, or a path through IPsec: the kernel cuts no runs there.
                 sent += SendOneByOne(next++);
@@ -245,7 +228,7 @@ public sealed unsafe class SendBatch : IDisposable
             }
             else if (IsToBlame(error, ++attempts))
             {
-                CountDrop(error, (ulong)DatagramsIn(_about[next].Length, _about[next].Segment));
+                CountDrop(error, (ulong)_queue.DatagramsBetween(next, next + 1));
                 next++;
                 attempts = 0;
             }
@@ -256,111 +239,33 @@ public sealed unsafe class SendBatch : IDisposable
         }
 
         _counters.Sent += (ulong)sent;
-        Count = 0;
+        _queue.Clear();
         _used = 0;
         return sent;
     }
 
     public void Dispose()
     {
-        Count = 0;
+        _queue.Dispose();
         _memory.Dispose();
     }
-
-    private static int DatagramsIn(int length, int segment) => length <= segment ? 1 : (length + segment - 1) / segment;
 
     private static bool IsToBlame(Errno error, int attempts) =>
         error == Errno.ENOBUFS || attempts >= (error == Errno.EMSGSIZE ? MaximumAttemptsTooBig : MaximumAttempts);
 
-    private int DatagramsBetween(int first, int end)
+    private bool MayJoin()
     {
-        int datagrams = 0;
-        for (int i = first; i < end; i++)
+        if (_joinPause == 0)
         {
-            datagrams += DatagramsIn(_about[i].Length, _about[i].Segment);
+            return _joins;
         }
 
-        return datagrams;
-    }
-
-    /// <summary>
-    /// Lengthens the last message by as much of what follows it as has its size and its path (a shorter datagram ends it).
-    /// </summary>
-    /// <returns>How many of the octets it took.</returns>
-    private int Join(int length, int segment, in UdpPath path, byte trafficClass)
-    {
-        if (_joinPause > 0)
-        {
-            _joinPause--;
-            return 0;
-        }
-
-        if (Count == 0)
-        {
-            return 0;
-        }
-
-        ref Message last = ref _about[Count - 1];
-        int datagrams = DatagramsIn(last.Length, last.Segment);
-        bool isEnded = last.Length != datagrams * last.Segment;
-        if (isEnded || last.Segment == 0 || last.TrafficClass != trafficClass || last.Path != path)
-        {
-            return 0;
-        }
-
-        int room = Math.Min(LongestRun - datagrams, (LargestRun - last.Length) / last.Segment);
-        int fits = segment == last.Segment ? Math.Min(length, room * segment)
-            : segment == length && length < last.Segment && room > 0 ? length
-            : 0;
-        if (fits > 0)
-        {
-            (int start, int joined, int joinedSegment) = (last.Start, last.Length + fits, last.Segment);
-            Count--;
-            Queue(start, joined, joinedSegment, path, trafficClass);
-        }
-
-        return fits;
-    }
-
-    private void Queue(int start, int length, int segment, in UdpPath path, byte trafficClass)
-    {
-        MessageHeader* message = &_messages[Count].Message;
-        message->NameLength = SocketAddress.Write((byte*)message->Name, path.Peer.Address, path.Peer.Port);
-        _vectors[Count] = new IoVector { Base = _frames + start, Length = (nuint)length };
-        WriteControl(message, _controls + (Count * ControlWriter.Capacity), path, trafficClass, segment < length ? (ushort)segment : (ushort)0);
-        _about[Count] = new Message { Start = start, Length = length, Segment = segment, TrafficClass = trafficClass, Path = path };
-        Count++;
-    }
-
-    private void WriteControl(MessageHeader* message, byte* memory, in UdpPath path, byte trafficClass, ushort segmentSize)
-    {
-        var control = new ControlWriter(memory);
-        if (!path.Local.IsNone)
-        {
-            control.AddLocalAddress(path.Local);
-        }
-
-        if (path.Peer.Mark != 0)
-        {
-            control.AddMark(path.Peer.Mark);
-        }
-
-        if (segmentSize != 0)
-        {
-            control.AddSegmentSize(segmentSize);
-        }
-
-        if (trafficClass != 0)
-        {
-            control.AddTrafficClass(trafficClass, _socket.Family);
-        }
-
-        message->Control = control.Length == 0 ? null : memory;
-        message->ControlLength = control.Length;
+        _joinPause--;
+        return false;
     }
 
     // The kernel knows no runs: the datagrams stay where they lie and become messages of their own.
-    private void CommitOneByOne(int length, int segment, in UdpPath path, byte trafficClass)
+    private void CommitOneByOne(int length, int segment, in UdpPath path, byte trafficClass, uint flow)
     {
         int start = _used;
         int left = length;
@@ -374,7 +279,7 @@ public sealed unsafe class SendBatch : IDisposable
             }
 
             int take = Math.Min(segment, left);
-            Queue(start, take, take, path, trafficClass);
+            _queue.Add(start, take, take, path, trafficClass, flow);
             start += take;
             left -= take;
         }
@@ -384,18 +289,14 @@ public sealed unsafe class SendBatch : IDisposable
 
     private int SendOneByOne(int index)
     {
-        Message run = _about[index];
         _counters.Unjoined++;
         _joinPause = JoinPause;
-        MessageHeader message = _messages[index].Message;
         byte* control = stackalloc byte[ControlWriter.Capacity];
-        WriteControl(&message, control, run.Path, run.TrafficClass, segmentSize: 0);
         IoVector vector = default;
-        message.Vectors = &vector;
+        MessageHeader message = _queue.HeaderOfOne(index, control, &vector);
         int sent = 0;
-        for (int at = 0; at < run.Length; at += run.Segment)
+        for (int piece = 0, at = 0; _queue.TryNextOfRun(index, ref piece, ref at, out vector);)
         {
-            vector = new IoVector { Base = _frames + run.Start + at, Length = (nuint)Math.Min(run.Segment, run.Length - at) };
             sent += TrySendOne(&message) ? 1 : 0;
         }
 
@@ -442,14 +343,5 @@ public sealed unsafe class SendBatch : IDisposable
     {
         var descriptor = new PollDescriptor { Descriptor = _socket.Descriptor, Events = Constants.PollOut };
         _ = Libc.Poll(&descriptor, 1, WaitMilliseconds);
-    }
-
-    private struct Message
-    {
-        public int Start;
-        public int Length;
-        public int Segment;
-        public byte TrafficClass;
-        public UdpPath Path;
     }
 }

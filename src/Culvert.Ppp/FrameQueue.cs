@@ -19,6 +19,8 @@ internal sealed class FrameQueue
     /// <summary>Frames dropped because nobody pulled.</summary>
     public long Dropped => _frames.Refused;
 
+    public bool IsEmpty => _frames.Count == 0;
+
     public void Enqueue(ReadOnlySpan<byte> frame)
     {
         if (_frames.IsFull)

@@ -184,6 +184,9 @@ public sealed partial class PppLink
     /// </summary>
     public bool TryTransmit(Span<byte> buffer, out int length) => _frames.TryDequeue(buffer, out length);
 
+    /// <summary>Frames wait to be pulled.</summary>
+    public bool HasFrames => !_frames.IsEmpty;
+
     public bool TryNextEvent(out PppLinkEvent linkEvent) => _events.TryDequeue(out linkEvent);
 
     /// <summary>Answers the request that waits. Ignored when none does.</summary>

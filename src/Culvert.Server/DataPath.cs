@@ -43,9 +43,6 @@ internal sealed class DataPath : IDisposable
 
     private static ReadOnlySpan<byte> NoOffload => [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-    // The packet begins at a multiple of 16, behind room for the frame's header; the offload header is read into that room.
-    private const int PacketStart = 32;
-
     private readonly Listener[] _listeners;
     private readonly List<TunPort> _tuns = [];
     private readonly ReceiveBatch _incoming;
@@ -56,13 +53,13 @@ internal sealed class DataPath : IDisposable
     private readonly PacketCoalescer _joiner;
     private readonly BufferRange[] _pieces = new BufferRange[PacketCoalescer.LongestRun];
     private readonly byte[] _offloadHeader = new byte[OffloadHeader.Size];
-    private readonly PacketBuffer _tunBuffer = new(PacketStart + (1 << 16));
+    private readonly TunBatch _fromTun = new();
     private readonly byte[] _reply = new byte[OffloadHeader.Size + Forwarder.ReplyCapacity];
 
     // Where the packets in the joiner go: those of another TUN wait until they are gone.
     private TunPort? _target;
     private TunPort? _shared;
-    private long _fromTun;
+    private long _read;
 
     /// <param name="listeners">The sockets.</param>
     /// <param name="forwarder">What decides about packets.</param>
@@ -85,7 +82,7 @@ internal sealed class DataPath : IDisposable
     public long Received { get; private set; }
 
     /// <summary>Grows whenever something came, from either side.</summary>
-    public long Packets => Received + _fromTun;
+    public long Packets => Received + _read;
 
     /// <summary>Packets that the kernel did not take from us: the interface is down, or was removed.</summary>
     public long Undelivered { get; private set; }
@@ -137,8 +134,7 @@ internal sealed class DataPath : IDisposable
             }
             else if (_shared is not null)
             {
-                octets.CopyTo(_tunBuffer.Octets[PacketStart..]);
-                Encapsulate(_shared, default, facts.Offload, octets.Length, now);
+                Encapsulate(_shared, default, facts.Offload, _fromTun.Put(octets), now);
             }
 
             handover.Remove();
@@ -159,7 +155,7 @@ internal sealed class DataPath : IDisposable
     public void Dispose()
     {
         _incoming.Dispose();
-        _tunBuffer.Dispose();
+        _fromTun.Dispose();
     }
 
     private bool Receive(Listener listener, Timestamp now)
@@ -344,38 +340,46 @@ internal sealed class DataPath : IDisposable
     private bool Drain(TunPort port, Timestamp now)
     {
         SessionKey session = port.Dial?.Subscriber is { IsUp: true } subscriber ? subscriber.Key : default;
-        int header = port.Tun.HeaderSize;
         int octets = 0;
-        for (int i = 0; i < TunTurn && octets < TunTurnOctets; i++)
+        for (int packets = 0; packets < TunTurn && octets < TunTurnOctets; packets += _fromTun.Count)
         {
-            if (port.Tun.Read(_tunBuffer.Octets[(PacketStart - header)..], out int length) != TunResult.Packet)
+            bool more = _fromTun.Read(port.Tun);
+            if (port.Dial is null && _fromTun.Count > 1)
             {
-                return false;
+                _forwarder.Prefetch(_fromTun.Memory, _fromTun.Packets);
             }
 
-            octets += length;
-            _fromTun++;
-            OffloadHeader offload = default;
-            if (header == 0 || OffloadHeader.TryRead(_tunBuffer.Octets.Slice(PacketStart - header, header), out offload))
+            for (int i = 0; i < _fromTun.Count; i++)
             {
-                Encapsulate(port, session, offload, length - header, now);
+                octets += _fromTun.Packets[i].Length;
+                if (_fromTun.TryReadOffload(i, out OffloadHeader offload))
+                {
+                    Encapsulate(port, session, offload, _fromTun.Packets[i], now);
+                }
+            }
+
+            _read += _fromTun.Count;
+            if (!more)
+            {
+                return false;
             }
         }
 
         return true;
     }
 
-    private void Encapsulate(TunPort port, SessionKey session, in OffloadHeader offload, int length, Timestamp now)
+    private void Encapsulate(TunPort port, SessionKey session, in OffloadHeader offload, BufferRange packet, Timestamp now)
     {
-        var frames = new OutgoingFrames(_listeners, _tunBuffer.Octets, _taps, now);
+        Span<byte> memory = _fromTun.Memory;
+        var frames = new OutgoingFrames(_listeners, memory, _taps, now);
         Span<byte> reply = _reply.AsSpan(OffloadHeader.Size);
         Encapsulation sent = port.Dial is null
-            ? _forwarder.EncapsulateOffloaded(offload, _tunBuffer.Octets, PacketStart, length, reply, now, ref frames)
-            : _forwarder.EncapsulateOffloadedTo(session, offload, _tunBuffer.Octets, PacketStart, length, reply, now, ref frames);
+            ? _forwarder.EncapsulateOffloaded(offload, memory, packet.Offset, packet.Length, reply, now, ref frames)
+            : _forwarder.EncapsulateOffloadedTo(session, offload, memory, packet.Offset, packet.Length, reply, now, ref frames);
         if (sent.Kind == EncapsulationKind.HandOver)
         {
             // A finished checksum is not to be finished again.
-            _handover!.Add(new HandedOver { Offload = offload.Kind == SegmentKind.None ? default : offload }, _tunBuffer.Octets.Slice(PacketStart, length));
+            _handover!.Add(new HandedOver { Offload = offload.Kind == SegmentKind.None ? default : offload }, memory.Slice(packet.Offset, packet.Length));
         }
         else if (sent.Kind == EncapsulationKind.Reply)
         {

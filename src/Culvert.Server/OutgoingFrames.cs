@@ -18,7 +18,7 @@ internal ref struct OutgoingFrames(Listener[] listeners, Span<byte> buffer, TapS
     private Listener? _lender;
     private Span<byte> _lent;
 
-    public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass)
+    public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass, SessionKey session)
     {
         if (!TryTake(length, path, out Span<byte> room))
         {
@@ -26,7 +26,7 @@ internal ref struct OutgoingFrames(Listener[] listeners, Span<byte> buffer, TapS
         }
 
         _buffer.Slice(offset, length).CopyTo(room);
-        Commit(length, length, path, trafficClass);
+        Commit(length, length, path, trafficClass, session);
         return true;
     }
 
@@ -46,9 +46,9 @@ internal ref struct OutgoingFrames(Listener[] listeners, Span<byte> buffer, TapS
         return false;
     }
 
-    public readonly void Commit(int length, int frameLength, in UdpPath path, byte trafficClass)
+    public readonly void Commit(int length, int frameLength, in UdpPath path, byte trafficClass, SessionKey session)
     {
-        _lender!.Outgoing.Commit(length, path, frameLength < length ? (ushort)frameLength : (ushort)0, trafficClass);
+        _lender!.Outgoing.Commit(length, path, frameLength < length ? (ushort)frameLength : (ushort)0, trafficClass, session.Value);
         if (!_taps.IsEmpty)
         {
             for (int start = 0; start < length; start += frameLength)

@@ -305,7 +305,7 @@ internal sealed class Shard : IControlPath, IDisposable
         while (_access.TryTransmit(_control, now, out int length, out UdpPath path, out byte trafficClass))
         {
             var frames = new OutgoingFrames(_listeners, _control, Taps, now);
-            _ = frames.TryAddInPlace(0, length, path, trafficClass);
+            _ = frames.TryAddInPlace(0, length, path, trafficClass, session: default);
         }
     }
 }

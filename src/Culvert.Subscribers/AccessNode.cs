@@ -205,6 +205,13 @@ public sealed partial class AccessNode
             if (TryTransmitPpp(subscriber, buffer, out length, out trafficClass))
             {
                 path = subscriber.Tunnel.Path;
+                if (subscriber.Link.HasFrames)
+                {
+                    // One frame of each in turn: sessions that come up together then send frames of one size one after the other, which
+                    // the kernel takes as one piece.
+                    _subscribers.RotateToTransmit();
+                }
+
                 return true;
             }
 

@@ -61,6 +61,9 @@ internal sealed class SubscriberSet
 
     public void DropFromTransmit() => _toTransmit.Dequeue().IsQueuedToTransmit = false;
 
+    /// <summary>The first becomes the last.</summary>
+    public void RotateToTransmit() => _toTransmit.Enqueue(_toTransmit.Dequeue());
+
     /// <summary>Sessions with an index from <paramref name="first"/> on, at most <paramref name="most"/>; the index to go on with, or -1 at the end.</summary>
     public int Page(int first, int most, ICollection<Subscriber> page)
     {

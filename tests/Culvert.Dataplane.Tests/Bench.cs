@@ -250,7 +250,7 @@ internal sealed class Rig
 
     private readonly struct ForgettingSink(byte[] room) : IFrameSink
     {
-        public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass) => true;
+        public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass, SessionKey session) => true;
 
         public bool TryTake(int length, in UdpPath path, out Span<byte> lent)
         {
@@ -258,7 +258,7 @@ internal sealed class Rig
             return true;
         }
 
-        public void Commit(int length, int frameLength, in UdpPath path, byte trafficClass)
+        public void Commit(int length, int frameLength, in UdpPath path, byte trafficClass, SessionKey session)
         {
         }
     }
@@ -267,7 +267,7 @@ internal sealed class Rig
     {
         private byte[] _lent = [];
 
-        public readonly bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass)
+        public readonly bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass, SessionKey session)
         {
             if (rig.Sent.Count >= rig.Room)
             {
@@ -286,7 +286,7 @@ internal sealed class Rig
             return rig.Sent.Count < rig.Room;
         }
 
-        public readonly void Commit(int length, int frameLength, in UdpPath path, byte trafficClass)
+        public readonly void Commit(int length, int frameLength, in UdpPath path, byte trafficClass, SessionKey session)
         {
             rig.LargestRun = Math.Max(rig.LargestRun, length);
             for (int at = 0; at < length; at += frameLength)

@@ -197,7 +197,7 @@ public class HostileInputTests
 
         public int Frames { get; private set; }
 
-        public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass)
+        public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass, SessionKey session)
         {
             Check(buffer.AsSpan(offset, length), path);
             return true;
@@ -209,7 +209,7 @@ public class HostileInputTests
             return true;
         }
 
-        public void Commit(int length, int frameLength, in UdpPath path, byte trafficClass) => Check(_room.AsSpan(0, length), path);
+        public void Commit(int length, int frameLength, in UdpPath path, byte trafficClass, SessionKey session) => Check(_room.AsSpan(0, length), path);
 
         private void Check(ReadOnlySpan<byte> frame, in UdpPath path)
         {

@@ -84,6 +84,29 @@ public class JoinedDatagramTests
         Assert.Equal(VerdictKind.Deliver, rig.Forwarder.Decapsulate(frame, Bench.Path).Kind);
     }
 
+    [Fact]
+    public void Any_packets_for_any_session_or_none_can_be_looked_at_beforehand()
+    {
+        var rig = new Rig();
+        byte[] known = Bench.IPv4(Bench.Server, Bench.Subscriber, 17, new byte[30]);
+        byte[] unknown = Bench.IPv4(Bench.Subscriber, Bench.Server, 17, new byte[30]);
+        byte[] memory = [.. known, .. unknown, .. Bench.IPv6(Bench.Server6, Bench.Subscriber6, 17, new byte[30]), .. Bench.Random(1, 2000)];
+        var random = new SeededRandom(3);
+        for (int round = 0; round < 1000; round++)
+        {
+            var packets = new BufferRange[Below(random, 100)];
+            for (int i = 0; i < packets.Length; i++)
+            {
+                int start = Below(random, 4) == 0 ? Below(random, memory.Length) : Below(random, 4) * known.Length;
+                packets[i] = new BufferRange(start, Below(random, memory.Length - start + 1));
+            }
+
+            rig.Forwarder.Prefetch(memory, packets);
+        }
+
+        Assert.Equal(0, rig.Counters().PacketsSent + rig.Counters().PacketsReceived);
+    }
+
     private static Rig Make(string session) => new(Variants[session](Bench.Session()));
 
     private static byte[] Draw(SeededRandom random)

@@ -99,7 +99,7 @@ internal struct InPlaceSink() : IFrameSink
 
     public int Frames { get; private set; }
 
-    public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass)
+    public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass, SessionKey session)
     {
         (Offset, Length) = (offset, length);
         Frames++;
@@ -112,5 +112,5 @@ internal struct InPlaceSink() : IFrameSink
         return length <= room.Length;
     }
 
-    public void Commit(int length, int frameLength, in UdpPath path, byte trafficClass) => Frames++;
+    public void Commit(int length, int frameLength, in UdpPath path, byte trafficClass, SessionKey session) => Frames++;
 }

@@ -5,6 +5,8 @@ namespace Culvert.Linux.Tests;
 
 public class JoinedSendTests
 {
+    private static readonly int[] Sizes = [40, 40, 40, 100, 300, 1200];
+
     [Fact]
     public void Datagrams_of_one_size_and_path_leave_as_one_and_arrive_apart()
     {
@@ -106,6 +108,103 @@ public class JoinedSendTests
     }
 
     [Fact]
+    public void Datagrams_of_other_flows_are_overtaken_by_equals_and_those_of_the_same_are_not()
+    {
+        NetworkNamespace.Run(() =>
+        {
+            using var server = new UdpEnd("127.0.0.1");
+            using UdpSocket socket = Open();
+            using SendBatch batch = Joining(socket);
+            UdpPath path = To(server);
+            (int Size, uint Flow)[] given = [(64, 1), (576, 2), (64, 3), (576, 4), (64, 2), (64, 5), (576, 6)];
+            for (int i = 0; i < given.Length; i++)
+            {
+                Queue(batch, path, given[i].Size, (byte)i, flow: given[i].Flow);
+            }
+
+            // 0, 2 and 5 together; 1 and 3, which 4 may not overtake and ends; 6 comes too late for them.
+            Assert.Equal(3, batch.Count);
+            Assert.Equal(7, batch.Flush());
+            Assert.Equal(7, server.Await());
+            Assert.Equal([0, 2, 5, 1, 3, 4, 6], Enumerable.Range(0, 7).Select(i => (int)server.Receive.Datagram(i)[0]));
+            Assert.Equal([64, 64, 64, 576, 576, 64, 576], Enumerable.Range(0, 7).Select(i => server.Receive.Datagram(i).Length));
+        });
+    }
+
+    [Theory, InlineData(1UL), InlineData(2UL), InlineData(3UL)]
+    public void Whatever_is_joined_arrives_whole_and_every_flow_in_its_order(ulong seed)
+    {
+        NetworkNamespace.Run(() =>
+        {
+            var random = new SeededRandom(seed);
+            using var one = new UdpEnd("127.0.0.1");
+            using var other = new UdpEnd("127.0.0.1");
+            using UdpSocket socket = Open();
+            using SendBatch batch = Joining(socket);
+            int messages = 0;
+            int datagrams = 0;
+            for (int round = 0; round < 100; round++)
+            {
+                List<Sent>[] given = [[], []];
+                int count = 1 + random.NextBelow(60);
+                for (int i = 0; i < count; i++)
+                {
+                    // Few flows, so that most are in each other's way, and many in turn.
+                    int size = Sizes[random.NextBelow(Sizes.Length)];
+                    uint flow = random.NextBelow(30) == 0 ? 0 : (uint)(1 + random.NextBelow(round % 2 == 0 ? 4 : 1000));
+                    int to = random.NextBelow(5) == 0 ? 1 : 0;
+                    int inRun = random.NextBelow(10) == 0 ? 1 + random.NextBelow(5) : 1;
+                    int length = (inRun * size) - (inRun > 1 ? random.NextBelow(30) : 0);
+                    Span<byte> room = batch.Reserve()[..length];
+                    for (int start = 0; start < length; start += size)
+                    {
+                        Span<byte> datagram = room.Slice(start, Math.Min(size, length - start));
+                        given[to].Add(new Sent(given[to].Count, flow, datagram.Length));
+                        datagram.Fill((byte)given[to].Count);
+                        _ = BitConverter.TryWriteBytes(datagram, given[to].Count - 1);
+                    }
+
+                    batch.Commit(length, To(to == 0 ? one : other), inRun > 1 ? (ushort)size : (ushort)0, flow: flow);
+                }
+
+                messages += batch.Count;
+                datagrams += given.Sum(g => g.Count);
+                Assert.Equal(given.Sum(g => g.Count), batch.Flush());
+                Check(given[0], one);
+                Check(given[1], other);
+            }
+
+            Assert.InRange(messages, 100, datagrams * 2 / 3);
+            Assert.Equal(0UL, batch.Counters.Unjoined);
+        });
+    }
+
+    [Fact]
+    public void A_run_in_pieces_that_the_path_does_not_take_goes_one_by_one_too()
+    {
+        NetworkNamespace.Run(() =>
+        {
+            _ = NetworkNamespace.Command("ip", "link set lo mtu 1000");
+            using var server = new UdpEnd("127.0.0.1");
+            using UdpSocket socket = Open();
+            using SendBatch batch = Joining(socket);
+            int[] sizes = [90, 1200, 90, 1200, 1100];
+            for (int i = 0; i < sizes.Length; i++)
+            {
+                Queue(batch, To(server), sizes[i], (byte)i, flow: (uint)i + 1);
+            }
+
+            Assert.Equal(2, batch.Count);
+            Assert.Equal(5, batch.Flush());
+            Assert.Equal(1UL, batch.Counters.Unjoined);
+            Assert.Equal(5, server.Await());
+            Assert.Equal(
+                [(90, 0), (90, 2), (1200, 1), (1200, 3), (1100, 4)],
+                Enumerable.Range(0, 5).Select(i => (server.Receive.Datagram(i).Length, (int)server.Receive.Datagram(i)[^1])));
+        });
+    }
+
+    [Fact]
     public void Without_segmentation_runs_are_single_datagrams_also_beyond_the_capacity()
     {
         NetworkNamespace.Run(() =>
@@ -144,9 +243,10 @@ public class JoinedSendTests
             {
                 for (int round = 0; round < 200; round++)
                 {
-                    for (int i = 0; i < 100; i++)
+                    for (int i = 0; i < 50; i++)
                     {
                         Queue(batch, path, 64 + (i / 30), (byte)i);
+                        Queue(batch, path, 164 + (i % 3), (byte)i, flow: (uint)i + 1);
                     }
 
                     _ = batch.Flush();
@@ -162,9 +262,37 @@ public class JoinedSendTests
 
     private static UdpPath To(UdpEnd server) => new(default, new PeerEndpoint(IpAddress.Parse("127.0.0.1"), server.Socket.LocalPort));
 
-    private static void Queue(SendBatch batch, in UdpPath path, int length, byte fill, byte trafficClass = 0)
+    private static void Queue(SendBatch batch, in UdpPath path, int length, byte fill, byte trafficClass = 0, uint flow = 0)
     {
         batch.Reserve()[..length].Fill(fill);
-        batch.Commit(length, path, trafficClass: trafficClass);
+        batch.Commit(length, path, trafficClass: trafficClass, flow: flow);
     }
+
+    private static void Check(List<Sent> given, UdpEnd server)
+    {
+        var came = new List<Sent>();
+        while (came.Count < given.Count && server.Await() is > 0 and int count)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                ReadOnlySpan<byte> datagram = server.Receive.Datagram(i);
+                Sent sent = given[BitConverter.ToInt32(datagram)];
+                Assert.Equal(sent.Length, datagram.Length);
+                Assert.Equal(-1, datagram[sizeof(int)..].IndexOfAnyExcept((byte)(sent.Index + 1)));
+                came.Add(sent);
+            }
+        }
+
+        Assert.Equal(given, came.OrderBy(s => s.Index));
+        Assert.All(came.GroupBy(s => s.Flow), f => Assert.Equal(f.OrderBy(s => s.Index), f));
+        for (int i = 0; i < came.Count; i++)
+        {
+            Assert.True(came[i].Flow != 0 || came[i].Index == i, $"{came[i]} came at {i}");
+        }
+    }
+
+    /// <param name="Index">In which place it was given to the batch.</param>
+    /// <param name="Flow">Its flow.</param>
+    /// <param name="Length">Its octets.</param>
+    private sealed record Sent(int Index, uint Flow, int Length);
 }

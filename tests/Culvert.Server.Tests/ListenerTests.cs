@@ -41,7 +41,7 @@ public sealed class ListenerTests
             Assert.Equal(asked == second, second.Serves(path));
 
             var frames = new OutgoingFrames([first, second], message, new TapSet(), Timestamp.Zero);
-            Assert.True(frames.TryAddInPlace(0, message.Length, path, 0));
+            Assert.True(frames.TryAddInPlace(0, message.Length, path, 0, default));
             data.Flush();
             EndPoint from = new IPEndPoint(IPAddress.Any, 0);
             Assert.Equal(message.Length, client.ReceiveFrom(new byte[100], ref from));

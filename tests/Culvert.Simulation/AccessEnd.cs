@@ -274,7 +274,7 @@ public sealed class AccessEnd : SimulatedEnd
     /// <summary>Copies frames out of the forwarder's buffers.</summary>
     private readonly struct FrameList(List<(UdpPath Path, byte[] Frame)> frames, byte[] buffer, byte[] scratch) : IFrameSink
     {
-        public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass)
+        public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass, SessionKey session)
         {
             frames.Add((path, buffer.AsSpan(offset, length).ToArray()));
             return true;
@@ -286,7 +286,7 @@ public sealed class AccessEnd : SimulatedEnd
             return true;
         }
 
-        public void Commit(int length, int frameLength, in UdpPath path, byte trafficClass)
+        public void Commit(int length, int frameLength, in UdpPath path, byte trafficClass, SessionKey session)
         {
             for (int start = 0; start < length; start += frameLength)
             {

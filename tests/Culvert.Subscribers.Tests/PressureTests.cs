@@ -1,5 +1,6 @@
 using Culvert.Core;
 using Culvert.L2tp;
+using Culvert.L2tp.Wire;
 using Culvert.Ppp.Authentication;
 using Culvert.Simulation;
 using Culvert.Subscribers.Policy;
@@ -40,6 +41,41 @@ public sealed class PressureTests
         world.World.Settle(world.Lns);
         Assert.Equal(0, world.Lns.Access.AuthenticationsInFlight);
         Assert.True(world.World.RunUntil(() => alice.IsUp && bob.IsUp && carol.IsUp, 60), world.World.Trace.ToString());
+    }
+
+    [Fact]
+    public void Sessions_that_come_up_together_send_a_frame_each_in_turn()
+    {
+        var world = new LacWorld(NodePair.LnsSettings());
+        var held = new List<(Subscriber Subscriber, AuthenticationRequest Request)>();
+        world.Lns.Access.HoldAuthentication = (subscriber, request) =>
+        {
+            held.Add((subscriber, request));
+            return true;
+        };
+        string[] users = ["alice", "bob", "carol"];
+        LacLine[] lines = [.. users.Select(u => world.Lac.PlaceCall(u, NodePair.Password))];
+        Assert.True(world.World.RunUntil(() => held.Count == users.Length, 10));
+        foreach ((Subscriber subscriber, AuthenticationRequest request) in held)
+        {
+            world.Lns.Access.Judge(subscriber, request, world.World.Now);
+        }
+
+        // "Success" and IPCP's first request of each: equal frames one after another are one piece to the kernel.
+        byte[] buffer = new byte[L2tpEndpoint.MaximumMessageSize];
+        var sent = new List<(ushort Session, int Length)>();
+        while (world.Lns.Access.TryTransmit(buffer, world.World.Now, out int length, out UdpPath path))
+        {
+            Assert.True(L2tpHeader.TryRead(buffer.AsSpan(0, length), out L2tpHeader header));
+            sent.Add((header.SessionId, length));
+            world.World.Send(world.Lns.At, path.Peer, buffer.AsSpan(0, length));
+        }
+
+        ushort[] sessions = [.. held.Select(h => h.Subscriber.Session.PeerSessionId)];
+        Assert.Equal([.. sessions, .. sessions], sent.Select(s => s.Session));
+        Assert.Equal(2, sent.Select(s => s.Length).Distinct().Count());
+        Assert.Single(sent.Take(users.Length).Select(s => s.Length).Distinct());
+        Assert.True(world.World.RunUntil(() => lines.All(l => l.IsUp), 10), world.World.Trace.ToString());
     }
 
     [Fact]

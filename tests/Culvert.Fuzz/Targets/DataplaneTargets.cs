@@ -166,7 +166,7 @@ internal sealed class EncapsulateTarget : FuzzTarget
 
         public int Frames { get; private set; }
 
-        public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass)
+        public bool TryAddInPlace(int offset, int length, in UdpPath path, byte trafficClass, SessionKey session)
         {
             Must(offset >= 0 && offset + length <= _buffer.Length, "a frame is not in the buffer");
             Check(_buffer.Slice(offset, length));
@@ -179,7 +179,7 @@ internal sealed class EncapsulateTarget : FuzzTarget
             return true;
         }
 
-        public void Commit(int length, int frameLength, in UdpPath path, byte trafficClass)
+        public void Commit(int length, int frameLength, in UdpPath path, byte trafficClass, SessionKey session)
         {
             for (int start = 0; start < length; start += frameLength)
             {
