@@ -21,7 +21,10 @@ public sealed partial class AccessNode
     private const int MostEvents = 1 << 18;
 
     /// <summary>How often it is noticed that a session carries data: often enough that HELLOs and echoes stay away from busy peers.</summary>
-    private static readonly TimeSpan ActivityInterval = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan ActivityInterval = TimeSpan.FromSeconds(30);
+
+    /// <summary>The same for sessions that end when they carry nothing: by so much may that be late.</summary>
+    private static readonly TimeSpan IdleCheckInterval = TimeSpan.FromSeconds(15);
 
     /// <summary>Refusals told in a second: an operator needs a few to see who it is, and a flood must not fill the log.</summary>
     private const int RefusalsToldPerSecond = 5;

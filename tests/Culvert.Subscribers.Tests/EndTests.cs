@@ -10,6 +10,9 @@ namespace Culvert.Subscribers.Tests;
 /// <summary>Every way in which a session or tunnel ends: both ends say why, once, and nothing is left.</summary>
 public sealed class EndTests
 {
+    /// <summary>PPP's address and control, LCP, code 9 (RFC 1661 section 5.8).</summary>
+    private static readonly byte[] EchoRequest = [0xFF, 0x03, 0xC0, 0x21, 9];
+
     public static TheoryData<string> Ways() =>
     [
         "LNS CloseSession", "LNS CloseUser", "LNS CloseTunnel", "LNS CloseAll", "client CloseSession", "client CloseTunnel",
@@ -97,6 +100,34 @@ public sealed class EndTests
         Assert.True(pair.World.RunUntil(() => dial.State == DialState.Ended, 30));
         Assert.Equal("account closed", NodePair.ReasonOf(pair.Lns, NodeEventKind.SessionDown));
         Assert.Contains("account closed", NodePair.ReasonOf(pair.Client, NodeEventKind.SessionDown), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_session_in_use_is_not_asked_whether_it_lives_and_a_quiet_one_is()
+    {
+        var pair = new NodePair(NodePair.LnsSettings());
+        Dial dial = pair.Connect();
+        pair.Lns.WatchesWindows = false;
+        int asked = 0;
+        byte[] buffer = new byte[L2tpEndpoint.MaximumMessageSize];
+        pair.World.BeforeTransmit = end =>
+        {
+            while (end == pair.Lns && pair.Lns.TryTransmit(buffer, pair.Now, out int length, out UdpPath path))
+            {
+                asked += buffer.AsSpan(0, length).IndexOf(EchoRequest) >= 0 ? 1 : 0;
+                pair.World.Send(end.At, path.Peer, buffer.AsSpan(0, length));
+            }
+        };
+        for (int second = 0; second < 600; second += 10)
+        {
+            pair.Client.SendIp(pair.World, IpBuilder.Echo(dial.Subscriber!.LocalAddress, NodePair.LnsAt.Address, 1, second, [1]), dial.Subscriber.Key);
+            pair.World.Pass(10);
+        }
+
+        Assert.Equal(0, asked);
+        pair.World.Pass(600);
+        Assert.InRange(asked, 18, 20);
+        Assert.True(pair.IsUp(dial));
     }
 
     [Theory]
