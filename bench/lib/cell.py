@@ -218,16 +218,21 @@ def scale(contestant, settings):
     many = Sessions(contestant, settings["tunnels"], settings["sessions"] // settings["tunnels"], "many", settings["patience"], lab.BLAST_MANY)
     figures |= {"sessions": len(many.known), "resident_up_mb": contestant.lns.resident() / 1e6}
     lab.own_threads()       # only now: a burst of blast's can be larger than the veth's ring, which then loses some
+
+    def best(sessions, way, flows=0):
+        """Of two, in which the machine may have been about something else."""
+        return max(sessions.most(contestant, (64,), way, settings["packets"], flows=flows)["pps"] for _ in range(2))
+
     for way in ("up", "down"):
         ten.most(contestant, (64,), way, settings["packets"] / 2)       # the code may not have been compiled for good yet
-        figures[f"many_{way}"] = many.most(contestant, (64,), way, settings["packets"])["pps"]
+        figures[f"many_{way}"] = best(many, way)
     figures["resident_mb"] = contestant.lns.resident() / 1e6
     report = many.end()
     figures["resident_closed_mb"] = contestant.lns.resident() / 1e6
     for way in ("up", "down"):
-        figures[f"ten_{way}"] = ten.most(contestant, (64,), way, settings["packets"])["pps"]
+        figures[f"ten_{way}"] = best(ten, way)
         figures[f"kept_{way}"] = figures[f"many_{way}"] / figures[f"ten_{way}"]
-        figures[f"ten_flows_{way}"] = ten.most(contestant, (64,), way, settings["packets"], flows=len(many.known))["pps"]
+        figures[f"ten_flows_{way}"] = best(ten, way, len(many.known))
         figures[f"kept_flows_{way}"] = figures[f"many_{way}"] / figures[f"ten_flows_{way}"]
     figures["resident_later_mb"] = contestant.lns.resident() / 1e6
     os.killpg(ten.blast.pid, signal.SIGKILL)

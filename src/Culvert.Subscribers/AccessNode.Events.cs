@@ -18,6 +18,12 @@ public sealed partial class AccessNode
     /// </summary>
     internal static readonly RateLimit ReturnPace = new(PerSecond: 1, Burst: 20);
 
+    /// <summary>
+    /// Sessions that are cleared away in one turn. A StopCCN ends tens of thousands at once, each of which costs some ten microseconds;
+    /// what other peers send to this shard waits no longer than for so many.
+    /// </summary>
+    internal const int MostClearedPerTurn = 256;
+
     private void TellRefusal(PeerEndpoint peer, string hostName)
     {
         if (_now - _refusalsSince >= TimeSpan.FromSeconds(1))
@@ -73,8 +79,11 @@ public sealed partial class AccessNode
                 }
 
                 break;
+            case L2tpEventKind.TunnelClosed or L2tpEventKind.SessionClosed when MustWait(e):
+                _ended.Enqueue(e);
+                break;
             case L2tpEventKind.TunnelClosed:
-                string reason = e.Disconnect?.ToString() ?? "closed";
+                string reason = TextOf(e.Disconnect);
                 Tell(NodeEventKind.TunnelDown, reason, null, null, e.Tunnel);
                 if (e.Tunnel.Owner is Dial dialled)
                 {
@@ -228,19 +237,55 @@ public sealed partial class AccessNode
     /// <summary>A session without an owner was refused before it got one, and its CDN says why.</summary>
     private void OnSessionClosed(Session session, Disconnect? disconnect, Timestamp now)
     {
-        string reason = disconnect?.ToString() ?? "closed";
         if (session.Owner is Subscriber subscriber)
         {
-            OnSessionClosed(subscriber, disconnect, now);
+            Clear(subscriber, disconnect, now);
         }
         else if (session.Owner is OutgoingLine line)
         {
-            _outgoing.OnClosed(line, reason, now);
+            _outgoing.OnClosed(line, TextOf(disconnect), now);
         }
         else
         {
-            Tell(NodeEventKind.Detail, $"{session}: {reason}", null, null, session.Tunnel);
+            Tell(NodeEventKind.Detail, $"{session}: {TextOf(disconnect)}", null, null, session.Tunnel);
         }
+    }
+
+    /// <summary>
+    /// The turn has had its share of ends; those of the tunnels come behind their sessions'. A dialled connection is never one of
+    /// many, and redialling waits for it.
+    /// </summary>
+    private bool MustWait(in L2tpEvent e) =>
+        (_ended.Count > 0 || _clearedInTurn >= MostClearedPerTurn)
+        && (e.Session is null ? e.Tunnel.Owner is not Dial : e.Session.Owner is Subscriber subscriber && subscriber.Role == _lns);
+
+    /// <summary>Once a turn.</summary>
+    private void ClearEnded(Timestamp now)
+    {
+        _clearedInTurn = 0;
+        for (int left = _ended.Count; left > 0 && _clearedInTurn < MostClearedPerTurn; left--)
+        {
+            L2tpEvent e = _ended.Dequeue();
+            if (e.Kind == L2tpEventKind.TunnelClosed)
+            {
+                Tell(NodeEventKind.TunnelDown, TextOf(e.Disconnect), null, null, e.Tunnel);
+            }
+            else if (e.Session?.Owner is Subscriber subscriber)
+            {
+                Clear(subscriber, e.Disconnect, now);
+            }
+        }
+    }
+
+    /// <summary>All sessions of a tunnel end for one reason.</summary>
+    private string TextOf(Disconnect? disconnect)
+    {
+        if (disconnect is not null && !ReferenceEquals(disconnect, _lastEnd.Why))
+        {
+            _lastEnd = (disconnect, disconnect.ToString());
+        }
+
+        return disconnect is null ? "closed" : _lastEnd.Text;
     }
 
     private void OnSessionEstablished(Subscriber subscriber, Timestamp now)
@@ -263,9 +308,10 @@ public sealed partial class AccessNode
         Settle(subscriber, now);
     }
 
-    private void OnSessionClosed(Subscriber subscriber, Disconnect? disconnect, Timestamp now)
+    private void Clear(Subscriber subscriber, Disconnect? disconnect, Timestamp now)
     {
-        string reason = disconnect?.ToString() ?? "closed";
+        _clearedInTurn++;
+        string reason = TextOf(disconnect);
         subscriber.Link.LowerLayerDown(reason, now);
         while (subscriber.Link.TryNextEvent(out PppLinkEvent last))
         {

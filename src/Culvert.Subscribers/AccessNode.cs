@@ -39,6 +39,9 @@ public sealed partial class AccessNode
     private readonly AuthenticationGate _gate;
     private readonly SubscriberSet _subscribers = new();
     private readonly Queue<Subscriber> _closing = new();
+    private readonly Queue<L2tpEvent> _ended = new();
+    private int _clearedInTurn;
+    private (Disconnect? Why, string Text) _lastEnd = (null, "");
     private Timestamp _refusalsSince;
     private int _refusals;
     private Timestamp _now;
@@ -66,7 +69,7 @@ public sealed partial class AccessNode
         _controlGate = new ControlGate(ControlGateLimits.Default, random);
     }
 
-    public Timestamp NextDeadline => _controlGate.Waiting > 0
+    public Timestamp NextDeadline => _controlGate.Waiting > 0 || _ended.Count > 0
         ? _now
         : Timestamp.Min(
             Timestamp.Min(Timestamp.Min(_l2tp.NextDeadline, _l2tp.NextReport), _outgoing.NextDeadline),
@@ -79,7 +82,10 @@ public sealed partial class AccessNode
     public bool Knows(in IpAddress peer) => _l2tp.Knows(peer);
 
     /// <summary>Nothing is up, and every peer knows it.</summary>
-    public bool IsAtRest => _l2tp.Tunnels.All(t => t.Ended is not null && t.IsEverythingAcknowledged);
+    public bool IsAtRest => _ended.Count == 0 && _l2tp.Tunnels.All(t => t.Ended is not null && t.IsEverythingAcknowledged);
+
+    /// <summary>Sessions that have ended and are still to be cleared away, some in each turn.</summary>
+    public int SessionsToClear => _ended.Count(e => e.Kind == L2tpEventKind.SessionClosed);
 
     public IReadOnlyCollection<AddressPool> Pools => _policy.Pools;
 
@@ -181,11 +187,15 @@ public sealed partial class AccessNode
             Take(path, datagram, now);
         }
 
+        ClearEnded(now);
         while (_subscribers.TryTakeDue(now, out Subscriber subscriber))
         {
-            CheckActivity(subscriber, now);
-            subscriber.Link.Advance(now);
-            Settle(subscriber, now);
+            if (subscriber.Session.Ended is null)
+            {
+                CheckActivity(subscriber, now);
+                subscriber.Link.Advance(now);
+                Settle(subscriber, now);
+            }
         }
 
         _l2tp.Advance(now);

@@ -192,13 +192,19 @@ public sealed class AccessEnd : SimulatedEnd
     public override void Check()
     {
         CheckTunnels();
-        IReadOnlyList<Subscriber> all = Subscribers;
+        List<Subscriber> all = [.. Subscribers.Where(s => s.Session.Ended is null)];
         int sessions = Access.Tunnels.Sum(t => t.SessionCount);
-        Must(Access.SessionCount == all.Count + Access.OutgoingLines.Count && Access.SessionCount == sessions, $"{Access.SessionCount} subscribers and lines, but {sessions} sessions");
-        Must(Sessions.Count == sessions, $"{Sessions.Count} session IDs are taken, but there are {sessions} sessions");
+        int ended = Access.SessionsToClear;
+        Must(Subscribers.Count == all.Count + ended, $"{Subscribers.Count - all.Count} subscribers' sessions have ended, {ended} wait to be cleared away");
+        Must(
+            Access.SessionCount == all.Count + ended + Access.OutgoingLines.Count && Access.SessionCount == sessions + ended,
+            $"{Access.SessionCount} subscribers and lines, but {sessions} sessions and {ended} to be cleared away");
+        Must(
+            Sessions.Count >= sessions && Sessions.Count <= sessions + ended,
+            $"{Sessions.Count} session IDs are taken, but there are {sessions} sessions and {ended} to be cleared away");
         Must(Access.EventsLost == 0 && Access.L2tpCounters[L2tpCounter.EventDropped] == 0, "events were lost");
         int held = Access.Pools.Sum(p => p.InUse);
-        Must(held <= sessions, $"{held} addresses are out for {sessions} sessions");
+        Must(held <= sessions + ended, $"{held} addresses are out for {sessions} sessions and {ended} to be cleared away");
         int halfOpen = Access.Tunnels.Count(t => t.State == TunnelState.WaitCtlConn);
         NodeLimits limits = Settings.Limits;
         Must(halfOpen <= limits.HalfOpenTunnels, $"{halfOpen} tunnels are half open, {limits.HalfOpenTunnels} may be");

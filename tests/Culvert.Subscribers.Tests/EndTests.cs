@@ -102,6 +102,57 @@ public sealed class EndTests
         Assert.Contains("account closed", NodePair.ReasonOf(pair.Client, NodeEventKind.SessionDown), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_tunnels_many_sessions_are_cleared_away_some_in_each_turn(bool isOurs)
+    {
+        const int Count = 1000;
+        NodeSettings settings = NodePair.LnsSettings() with
+        {
+            Pools = [NodePair.PoolOf("pool", "100.64.0.0/16", "100.64.0.1")],
+            Limits = new NodeLimits { HalfOpenSessions = Count },
+        };
+        var world = new LacWorld(settings);
+        for (int i = 0; i < Count; i++)
+        {
+            _ = world.Lac.PlaceCall(i % 2 == 0 ? "alice" : "bob", NodePair.Password);
+        }
+
+        AccessNode lns = world.Lns.Access;
+        Assert.True(world.World.RunUntil(() => world.Lac.UpCount == Count && world.Lns.Subscribers.All(s => s.IsUp), 300));
+
+        var turns = new List<int>();
+        int left = Count;
+        world.World.BeforeTransmit = end =>
+        {
+            if (end == world.Lns && lns.SessionCount != left)
+            {
+                turns.Add(left - lns.SessionCount);
+                left = lns.SessionCount;
+            }
+        };
+        if (isOurs)
+        {
+            Assert.True(lns.CloseTunnel(lns.Tunnels.Single().LocalTunnelId, "maintenance", world.World.Now));
+            world.World.Settle(world.Lns);
+        }
+        else
+        {
+            world.Lac.CloseAll(world.World.Now);
+            world.World.Settle(world.Lac);
+        }
+
+        Assert.True(world.World.RunUntil(() => left == 0, 10));
+        Assert.Equal([256, 256, 256, 232], turns);
+        Assert.Equal(0, lns.SessionsToClear);
+        Assert.Equal(0, lns.Pools.Sum(p => p.InUse));
+        Assert.Equal(0, world.Lns.Sessions.Count);
+        Assert.Equal(0, world.Lns.Routes.Count);
+        Assert.Equal(Count, world.Lns.Events.Count(e => e.Kind == NodeEventKind.SessionDown));
+        Assert.All(world.Lns.Events.Where(e => e.Kind == NodeEventKind.SessionDown), e => Assert.Contains(isOurs ? "maintenance" : "closed by the peer", e.Text, StringComparison.Ordinal));
+    }
+
     [Fact]
     public void A_session_in_use_is_not_asked_whether_it_lives_and_a_quiet_one_is()
     {
