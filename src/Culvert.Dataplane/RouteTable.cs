@@ -14,6 +14,7 @@ public sealed class RouteTable
 
     private readonly Dictionary<IpPrefix, Route> _routes = [];
     private readonly Dictionary<SessionKey, Route> _firstOfSession = [];
+    private readonly int[] _ipv4OfLength = new int[33];
     private readonly IPv4Routes _ipv4 = new();
     private readonly IPv6Routes _ipv6 = new();
 
@@ -52,6 +53,7 @@ public sealed class RouteTable
         _routes.Add(prefix, route);
         if (prefix.Address.IsIPv4)
         {
+            _ipv4OfLength[prefix.Length]++;
             _ipv4.Add(prefix, session);
         }
         else
@@ -111,6 +113,7 @@ public sealed class RouteTable
         _ = _routes.Remove(route.Prefix);
         if (route.Prefix.Address.IsIPv4)
         {
+            _ipv4OfLength[route.Prefix.Length]--;
             _ipv4.Remove(route.Prefix, CoverOf(route.Prefix));
         }
         else
@@ -119,12 +122,12 @@ public sealed class RouteTable
         }
     }
 
-    // The next shorter prefix that takes over what a removed one leaves.
+    // The next shorter prefix that takes over what a removed one leaves. Where all are host routes there is nothing to look for.
     private Route? CoverOf(IpPrefix prefix)
     {
         for (int length = prefix.Length - 1; length >= 0; length--)
         {
-            if (_routes.TryGetValue(new IpPrefix(prefix.Address, length), out Route? cover))
+            if (_ipv4OfLength[length] > 0 && _routes.TryGetValue(new IpPrefix(prefix.Address, length), out Route? cover))
             {
                 return cover;
             }
