@@ -51,8 +51,23 @@ internal sealed class LnsInterface : IDisposable
     public IReadOnlyList<TunDevice> Queues => _queues;
 
     /// <summary>Gives the interface the pools' gateways and routes; those of pools that are gone are taken away.</summary>
-    public void Apply(IReadOnlyList<PoolSettings> pools)
+    /// <param name="pools">All that there are from now on.</param>
+    /// <param name="served">Who is up: whose pool goes needs a route of its own from now on, and whose address a pool gets needs none.</param>
+    public void Apply(IReadOnlyList<PoolSettings> pools, IReadOnlyList<Served> served)
     {
+        foreach (Served one in served.Where(s => IsCovered(_pools, s.Address) != IsCovered(pools, s.Address)))
+        {
+            if (IsCovered(pools, one.Address))
+            {
+                _netlink.DeleteRoute(RouteTo(HostPrefix(one.Address)));
+            }
+            else
+            {
+                _netlink.ReplaceRoute(RouteTo(HostPrefix(one.Address)));
+            }
+        }
+
+        bool isBare = false;
         foreach (PoolSettings old in _pools.Except(pools))
         {
             _netlink.DeleteRoute(RouteTo(old.Ipv4));
@@ -61,6 +76,7 @@ internal sealed class LnsInterface : IDisposable
             if (pools.All(p => p.Gateway != old.Gateway))
             {
                 _netlink.DeleteAddress(_index, old.Gateway, 32);
+                isBare = true;
             }
         }
 
@@ -71,12 +87,20 @@ internal sealed class LnsInterface : IDisposable
         }
 
         _pools = pools;
+        if (isBare)
+        {
+            // With an interface's last address the kernel takes all of its routes away.
+            foreach (IpPrefix prefix in pools.Select(p => p.Ipv4).Concat(served.SelectMany(s => OwnPrefixes(s.Address, s.Routes))))
+            {
+                _netlink.ReplaceRoute(RouteTo(prefix));
+            }
+        }
     }
 
     /// <summary>Routes what no pool covers: networks behind a subscriber, fixed addresses elsewhere.</summary>
     public void AddRoutes(Subscriber subscriber)
     {
-        foreach (IpPrefix prefix in OwnPrefixes(subscriber))
+        foreach (IpPrefix prefix in OwnPrefixes(subscriber.PeerAddress, subscriber.Routes))
         {
             _netlink.ReplaceRoute(RouteTo(prefix));
         }
@@ -84,7 +108,7 @@ internal sealed class LnsInterface : IDisposable
 
     public void RemoveRoutes(Subscriber subscriber)
     {
-        foreach (IpPrefix prefix in OwnPrefixes(subscriber))
+        foreach (IpPrefix prefix in OwnPrefixes(subscriber.PeerAddress, subscriber.Routes))
         {
             _netlink.DeleteRoute(RouteTo(prefix));
         }
@@ -96,13 +120,16 @@ internal sealed class LnsInterface : IDisposable
         Tun.Dispose();
     }
 
-    private IEnumerable<IpPrefix> OwnPrefixes(Subscriber subscriber)
-    {
-        IpAddress address = subscriber.PeerAddress;
-        return !address.IsNone && !_pools.Any(p => p.Ipv4.Contains(address))
-            ? subscriber.Routes.Prepend(new IpPrefix(address, address.Size * 8))
-            : subscriber.Routes;
-    }
+    private IEnumerable<IpPrefix> OwnPrefixes(IpAddress address, IReadOnlyList<IpPrefix> routes) =>
+        !address.IsNone && !IsCovered(_pools, address) ? routes.Prepend(HostPrefix(address)) : routes;
+
+    private static bool IsCovered(IReadOnlyList<PoolSettings> pools, IpAddress address) => pools.Any(p => p.Ipv4.Contains(address));
+
+    private static IpPrefix HostPrefix(IpAddress address) => new(address, address.Size * 8);
 
     private Route RouteTo(IpPrefix prefix) => new(prefix) { InterfaceIndex = _index };
+
+    /// <param name="Address">A subscriber's address.</param>
+    /// <param name="Routes">The networks behind it.</param>
+    public readonly record struct Served(IpAddress Address, IReadOnlyList<IpPrefix> Routes);
 }

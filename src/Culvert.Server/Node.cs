@@ -112,7 +112,7 @@ public sealed class Node : IAsyncDisposable
         NodeConfiguration before = _configuration;
         var answer = new ReloadAnswer(ConfigurationChanges.Describe(before, next), ConfigurationChanges.Sections(before, next));
         _shard!.Access.Apply(next.Settings);
-        _lnsInterface?.Apply(next.Settings.Pools);
+        _lnsInterface?.Apply(next.Settings.Pools, Served());
         foreach (DialInterface gone in _dialInterfaces.FindAll(i => !next.Settings.Dial.Contains(i.Dial.Settings)))
         {
             _shard.Access.StopDial(gone.Dial, "removed from the configuration", MonotonicClock.Now);
@@ -155,7 +155,7 @@ public sealed class Node : IAsyncDisposable
         if (_configuration.Listen.Count > 0)
         {
             _lnsInterface = new LnsInterface(_configuration.Interface, _configuration.Forwarding, _threads, _netlink);
-            _lnsInterface.Apply(_configuration.Settings.Pools);
+            _lnsInterface.Apply(_configuration.Settings.Pools, []);
             _shard.AddTun(_lnsInterface.Tun, null);
             TellWhatIsMissing(_lnsInterface.Tun);
             if (!InterfaceSwitches.TryAcceptLocal(_lnsInterface.Tun.Name, out string problem))
@@ -328,9 +328,19 @@ public sealed class Node : IAsyncDisposable
         }
     }
 
+    /// <summary>The subscribers that share an interface.</summary>
+    private List<LnsInterface.Served> Served()
+    {
+        var all = new List<Subscriber>();
+        _ = _shard!.Access.PageOfSubscribers(0, int.MaxValue, all);
+        return [.. all.Where(s => s.IsUp && !s.PeerAddress.IsNone && IsServed(s)).Select(s => new LnsInterface.Served(s.PeerAddress, s.Routes))];
+    }
+
+    private bool IsServed(Subscriber subscriber) => _dialInterfaces.TrueForAll(i => i.Dial.Subscriber != subscriber);
+
     private void RemoveRoutes(Subscriber subscriber)
     {
-        if (_dialInterfaces.TrueForAll(i => i.Dial.Subscriber != subscriber))
+        if (IsServed(subscriber))
         {
             _lnsInterface?.RemoveRoutes(subscriber);
         }
