@@ -1,6 +1,7 @@
 using System.Globalization;
 using Culvert.Core;
 using Culvert.Dataplane;
+using Culvert.L2tp;
 using Culvert.Linux;
 using Culvert.Server.Captures;
 using Culvert.Server.Configuration;
@@ -12,12 +13,16 @@ namespace Culvert.Server;
 /// <summary>Answers the control API by asking the shard.</summary>
 internal sealed class NodeControl(Node node, Shard shard) : INodeControl
 {
-    /// <summary>Sessions described in one go; in between, packets are served.</summary>
-    private const int SessionsPerTurn = 500;
+    /// <summary>Rows described in one go; in between, packets are served.</summary>
+    private const int RowsPerTurn = 500;
 
     private readonly RowWriter _rows = new(node, shard.Access);
 
-    public Task<IReadOnlyList<TunnelRow>> Tunnels() => shard.Mailbox.Ask<IReadOnlyList<TunnelRow>>(() => [.. shard.Access.Tunnels.Select(_rows.Describe)]);
+    public async Task<IReadOnlyList<TunnelRow>> Tunnels()
+    {
+        Tunnel[] all = await shard.Mailbox.Ask<Tunnel[]>(() => [.. shard.Access.Tunnels]);
+        return await InPages(all, tunnels => tunnels.Where(t => t.Ended is null).Select(_rows.Describe));
+    }
 
     public async Task<IReadOnlyList<SessionRow>> Sessions()
     {
@@ -28,7 +33,7 @@ internal sealed class NodeControl(Node node, Shard shard) : INodeControl
             next = await shard.Mailbox.Ask(() =>
             {
                 var page = new List<Subscriber>();
-                int then = shard.Access.PageOfSubscribers(first, SessionsPerTurn, page);
+                int then = shard.Access.PageOfSubscribers(first, RowsPerTurn, page);
                 rows.AddRange(page.Select(_rows.Describe));
                 return then;
             });
@@ -38,7 +43,11 @@ internal sealed class NodeControl(Node node, Shard shard) : INodeControl
         return rows;
     }
 
-    public Task<IReadOnlyList<PeerRow>> Peers() => shard.Mailbox.Ask<IReadOnlyList<PeerRow>>(() => PeerRows.Describe(shard.Access));
+    public async Task<IReadOnlyList<PeerRow>> Peers()
+    {
+        PeerRows rows = await shard.Mailbox.Ask(() => new PeerRows(shard.Access));
+        return await InPages(rows.Addresses, addresses => addresses.Select(rows.Describe));
+    }
 
     public Task<IReadOnlyList<PoolRow>> Pools() => shard.Mailbox.Ask<IReadOnlyList<PoolRow>>(() => [.. shard.Access.Pools.Select(RowWriter.Describe)]);
 
@@ -70,6 +79,18 @@ internal sealed class NodeControl(Node node, Shard shard) : INodeControl
     }
 
     public Task<LiveCapture> StartCapture(CaptureRequest request) => LiveCapture.Start(request, shard);
+
+    private async Task<IReadOnlyList<TRow>> InPages<T, TRow>(T[] all, Func<ArraySegment<T>, IEnumerable<TRow>> describe)
+    {
+        var rows = new List<TRow>(all.Length);
+        for (int first = 0; first < all.Length; first += RowsPerTurn)
+        {
+            var page = new ArraySegment<T>(all, first, Math.Min(RowsPerTurn, all.Length - first));
+            rows.AddRange(await shard.Mailbox.Ask<TRow[]>(() => [.. describe(page)]));
+        }
+
+        return rows;
+    }
 
     private Task<IReadOnlyList<LifeRow>> Explain(Func<Timestamp, IReadOnlyList<LifeStory>> ask) => shard.Mailbox.Ask<IReadOnlyList<LifeRow>>(
         () => [.. ask(MonotonicClock.Now).Select(_rows.Describe)]);

@@ -5,34 +5,41 @@ using Culvert.Subscribers;
 
 namespace Culvert.Server;
 
-/// <summary>Peers by address: what they have, and what was refused to them.</summary>
-internal static class PeerRows
+/// <summary>Peers by address: what they have, and what was refused to them. Made and asked on the shard's thread, a page at a time.</summary>
+internal sealed class PeerRows
 {
-    public static IReadOnlyList<PeerRow> Describe(AccessNode access)
+    private readonly AccessNode _access;
+    private readonly ILookup<IpAddress, Tunnel> _tunnels;
+    private readonly IReadOnlyDictionary<IpAddress, int> _waiting;
+
+    public PeerRows(AccessNode access)
     {
-        ILookup<IpAddress, Tunnel> tunnels = access.Tunnels.ToLookup(t => t.Path.Peer.Address);
-        IReadOnlyDictionary<IpAddress, PeerTally> tallies = access.PeerTallies;
-        IReadOnlyDictionary<IpAddress, int> waiting = access.ControlGate.WaitingByPeer();
-        return
-        [
-            .. tunnels.Select(g => g.Key).Union(tallies.Keys).Union(waiting.Keys).Order()
-                .Select(a => Describe(access, a, [.. tunnels[a]], tallies.GetValueOrDefault(a) ?? new PeerTally(), waiting.GetValueOrDefault(a))),
-        ];
+        _access = access;
+        _tunnels = access.Tunnels.ToLookup(t => t.Path.Peer.Address);
+        _waiting = access.ControlGate.WaitingByPeer();
+        Addresses = [.. _tunnels.Select(g => g.Key).Union(access.PeerTallies.Keys).Union(_waiting.Keys).Order()];
     }
 
-    private static PeerRow Describe(AccessNode access, IpAddress address, IReadOnlyList<Tunnel> tunnels, PeerTally tally, int waiting) => new(
-        address.ToString(),
-        Distinct(tunnels.Select(access.RuleName)),
-        Distinct(tunnels.Select(t => t.PeerHostName)),
-        tunnels.Count,
-        tunnels.Count(t => t.State != TunnelState.Established),
-        tunnels.Sum(t => t.SessionCount),
-        tally.Refused,
-        tally.SecretsWrong,
-        tally.RateLimited,
-        tally.OverLimit,
-        tally.UsersRejected,
-        waiting);
+    public IpAddress[] Addresses { get; }
+
+    public PeerRow Describe(IpAddress address)
+    {
+        List<Tunnel> tunnels = [.. _tunnels[address].Where(t => t.Ended is null)];
+        PeerTally tally = _access.PeerTallies.GetValueOrDefault(address) ?? new PeerTally();
+        return new PeerRow(
+            address.ToString(),
+            Distinct(tunnels.Select(_access.RuleName)),
+            Distinct(tunnels.Select(t => t.PeerHostName)),
+            tunnels.Count,
+            tunnels.Count(t => t.State != TunnelState.Established),
+            tunnels.Sum(t => t.SessionCount),
+            tally.Refused,
+            tally.SecretsWrong,
+            tally.RateLimited,
+            tally.OverLimit,
+            tally.UsersRejected,
+            _waiting.GetValueOrDefault(address));
+    }
 
     private static string[] Distinct(IEnumerable<string> names) => [.. names.Where(n => n.Length > 0).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
 }

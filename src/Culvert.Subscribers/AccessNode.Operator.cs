@@ -2,6 +2,7 @@ using Culvert.Core;
 using Culvert.Dataplane;
 using Culvert.L2tp;
 using Culvert.Ppp;
+using Culvert.Subscribers.Outgoing;
 using Culvert.Subscribers.Policy;
 using Culvert.Subscribers.Pools;
 
@@ -93,12 +94,19 @@ public sealed partial class AccessNode
     /// <summary>Ends a session, PPP first so that the user's end hears why; false when there is no such session.</summary>
     public bool CloseSession(SessionKey key, string reason, Timestamp now)
     {
-        if (!TryFind(key, out Subscriber? subscriber))
+        if (TryFind(key, out Subscriber? subscriber))
+        {
+            Close(subscriber, reason, now);
+        }
+        else if (TryFindLine(key, out OutgoingLine? line))
+        {
+            line.Session.Close(Disconnects.SessionClosed(reason), now);
+        }
+        else
         {
             return false;
         }
 
-        Close(subscriber, reason, now);
         HandleL2tpEvents(now);
         return true;
     }

@@ -279,8 +279,7 @@ public sealed partial class AccessNode
 
     private void ReceiveForLine(SessionKey key, ReadOnlySpan<byte> frame, Timestamp now)
     {
-        if (_l2tp.TryFind(key.LocalTunnelId, out Tunnel? tunnel) && tunnel.TryFindSession(key.LocalSessionId, out Session? session)
-            && session is { State: SessionState.Established, Owner: OutgoingLine line })
+        if (TryFindLine(key, out OutgoingLine? line) && line.Session.State == SessionState.Established)
         {
             line.Handler.OnFrame(line, frame, now);
             HandleL2tpEvents(now);
@@ -301,11 +300,20 @@ public sealed partial class AccessNode
 
     private bool TryFind(SessionKey key, [NotNullWhen(true)] out Subscriber? subscriber)
     {
-        subscriber = _l2tp.TryFind(key.LocalTunnelId, out Tunnel? tunnel) && tunnel.TryFindSession(key.LocalSessionId, out Session? session)
-            ? session.Owner as Subscriber
-            : null;
+        subscriber = OwnerOf(key) as Subscriber;
         return subscriber is not null;
     }
+
+    private bool TryFindLine(SessionKey key, [NotNullWhen(true)] out OutgoingLine? line)
+    {
+        line = OwnerOf(key) as OutgoingLine;
+        return line is not null;
+    }
+
+    private object? OwnerOf(SessionKey key) =>
+        _l2tp.TryFind(key.LocalTunnelId, out Tunnel? tunnel) && tunnel.TryFindSession(key.LocalSessionId, out Session? session)
+            ? session.Owner
+            : null;
 
     internal List<Subscriber> AllSubscribers()
     {

@@ -54,6 +54,22 @@ public sealed class OutgoingCallTests
     }
 
     [Fact]
+    public void An_operator_of_the_LAC_ends_a_line_and_the_LNS_hears_why()
+    {
+        Subscriber user = Place(Loopback);
+        Assert.True(_pair.World.RunUntil(() => user.IsUp, 10));
+        OutgoingLine line = Assert.Single(_pair.Client.Access.OutgoingLines);
+        Assert.True(_pair.Client.Access.CloseSession(line.Key, "the line is needed", _pair.Now));
+        _pair.World.Settle(_pair.Client);
+        Assert.True(_pair.World.RunUntil(() => _pair.Client.Access.OutgoingLines.Count == 0 && _pair.Lns.Access.SessionCount == 1, 20));
+        Assert.Contains("the line is needed", NodePair.ReasonOf(_pair.Client, NodeEventKind.CallEnded), StringComparison.Ordinal);
+        Assert.Contains("the line is needed", NodePair.ReasonOf(_pair.Lns, NodeEventKind.SessionDown), StringComparison.Ordinal);
+        Assert.False(_pair.Client.Access.CloseSession(line.Key, "again", _pair.Now));
+        _pair.Stop(_pair.Client, _pair.Client.Access.Dials.Single(), "done");
+        _pair.ExpectEverythingFreed();
+    }
+
+    [Fact]
     public void A_wrong_password_ends_the_call_with_the_reason_in_words()
     {
         Subscriber user = Place(Loopback with { Password = "wrong" });
