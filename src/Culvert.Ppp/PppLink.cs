@@ -268,9 +268,6 @@ public sealed partial class PppLink
     /// <summary>Data from the peer passed: it is alive. Costs a store; call it as often as is convenient.</summary>
     public void NoteDataReceived(Timestamp now) => _keepalive.Heard(now);
 
-    /// <summary>When the peer will be asked whether it lives, unless <see cref="NoteDataReceived"/> tells before.</summary>
-    public Timestamp NextEcho => _keepalive.NextDeadline;
-
     public override string ToString() =>
         $"{Phase} LCP {_lcp.State}" + (Ipcp is { } ipcp ? $" IPCP {ipcp.State}" : "") + Proxy switch
         {

@@ -371,17 +371,13 @@ public sealed partial class AccessNode
             Close(subscriber, "session timeout", now);
         }
 
-        // Before an echo goes out too: it need not, and the next look at this session is then an interval away. Tens of thousands of
-        // sessions in use are otherwise looked at all the time.
-        bool isDue = now >= subscriber.NextActivityCheck || (subscriber.IsUp && now >= subscriber.Link.NextEcho);
-        if (!isDue)
+        if (now < subscriber.NextActivityCheck)
         {
             return;
         }
 
         // In any case, or a check that cannot be made would be due for ever.
-        TimeSpan idle = subscriber.Role.IdleTimeout(subscriber);
-        subscriber.NextActivityCheck = now + (idle > TimeSpan.Zero ? IdleCheckInterval : ActivityInterval);
+        subscriber.NextActivityCheck = now + ActivityInterval;
         if (!Plane.TryReadCounters(subscriber, out SessionCounters counters))
         {
             return;
@@ -395,6 +391,7 @@ public sealed partial class AccessNode
             subscriber.Tunnel.NoteDataReceived(now);
         }
 
+        TimeSpan idle = subscriber.Role.IdleTimeout(subscriber);
         if (counters.PacketsReceived != before.PacketsReceived || counters.PacketsSent != before.PacketsSent)
         {
             subscriber.LastActivity = now;

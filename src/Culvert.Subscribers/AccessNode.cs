@@ -20,11 +20,11 @@ public sealed partial class AccessNode
     /// <summary>Events are drained after every call; one call into the node causes a handful, a reload or a flap one per session.</summary>
     private const int MostEvents = 1 << 18;
 
-    /// <summary>How often it is noticed that a session carries data: often enough that HELLOs and echoes stay away from busy peers.</summary>
-    private static readonly TimeSpan ActivityInterval = TimeSpan.FromSeconds(30);
-
-    /// <summary>The same for sessions that end when they carry nothing: by so much may that be late.</summary>
-    private static readonly TimeSpan IdleCheckInterval = TimeSpan.FromSeconds(15);
+    /// <summary>
+    /// How often it is noticed that a session carries data: often enough that HELLOs and echoes stay away from busy peers. By so much later
+    /// are idle sessions ended, and dead ones found.
+    /// </summary>
+    private static readonly TimeSpan ActivityInterval = TimeSpan.FromSeconds(15);
 
     /// <summary>Refusals told in a second: an operator needs a few to see who it is, and a flood must not fill the log.</summary>
     private const int RefusalsToldPerSecond = 5;
