@@ -1,5 +1,4 @@
 using System.Text;
-using Culvert.Core;
 using Culvert.Linux.Interop;
 
 namespace Culvert.Linux;
@@ -46,8 +45,9 @@ public enum TunResult : byte
 }
 
 /// <summary>
-/// A TUN interface: IP packets, one per call, without blocking; each behind a header of <see cref="HeaderSize"/> octets. It lives as long as this object (or the last of its queues).
-/// Belongs to one thread. The interface comes up without addresses and down: see <see cref="Netlink"/>.
+/// A TUN interface: IP packets, one per call (<see cref="TunTransfers"/>: many), without blocking; each behind a header of
+/// <see cref="HeaderSize"/> octets. It lives as long as this object (or the last of its queues). Belongs to one thread. The interface comes
+/// up without addresses and down: see <see cref="Netlink"/>.
 /// </summary>
 public sealed unsafe class TunDevice : IDisposable
 {
@@ -60,9 +60,6 @@ public sealed unsafe class TunDevice : IDisposable
 
     private const string Path = "/dev/net/tun";
     private const int OffloadHeaderSize = 10;
-
-    /// <summary>Pieces of one packet that <see cref="Write(ReadOnlySpan{byte}, ReadOnlySpan{byte}, ReadOnlySpan{BufferRange})"/> takes.</summary>
-    public const int MaximumPieces = 1023;
 
     // What is left when the kernel refuses something, best first.
     private static readonly TunOffloads[] Fallbacks =
@@ -155,7 +152,7 @@ public sealed unsafe class TunDevice : IDisposable
     {
         fixed (byte* start = buffer)
         {
-            nint read = Libc.Read(_descriptor.Number, start, (nuint)buffer.Length);
+            nint read = Read(start, buffer.Length);
             length = (int)Math.Max(read, 0);
             return Judge(read);
         }
@@ -166,39 +163,23 @@ public sealed unsafe class TunDevice : IDisposable
     {
         fixed (byte* start = packet)
         {
-            return Judge(Libc.Write(_descriptor.Number, start, (nuint)packet.Length));
+            nint written = Libc.Write(_descriptor.Number, start, (nuint)packet.Length);
+            return Judge(written < 0 ? -(int)Libc.LastError : written);
         }
     }
 
-    /// <summary>Gives one packet to the kernel that lies in several pieces; with <see cref="HeaderSize"/> octets in front of it.</summary>
-    /// <param name="header"><see cref="HeaderSize"/> octets.</param>
-    /// <param name="memory">Where the pieces lie.</param>
-    /// <param name="pieces">At most <see cref="MaximumPieces"/>, one after another the packet.</param>
-    public TunResult Write(ReadOnlySpan<byte> header, ReadOnlySpan<byte> memory, ReadOnlySpan<BufferRange> pieces)
+    /// <inheritdoc cref="Write(ReadOnlySpan{byte})"/>
+    /// <param name="header"><see cref="HeaderSize"/> octets that stand in front of it.</param>
+    /// <param name="packet">The packet.</param>
+    public TunResult Write(ReadOnlySpan<byte> header, ReadOnlySpan<byte> packet)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(pieces.Length, MaximumPieces, nameof(pieces));
-        IoVector* vectors = stackalloc IoVector[pieces.Length + 1];
+        IoVector* pieces = stackalloc IoVector[2];
         fixed (byte* front = header)
-        fixed (byte* start = memory)
+        fixed (byte* start = packet)
         {
-            int count = 0;
-            if (!header.IsEmpty)
-            {
-                vectors[count++] = new IoVector { Base = front, Length = (nuint)header.Length };
-            }
-
-            foreach (BufferRange piece in pieces)
-            {
-                // Bounds as a slice would check them: what is written must lie in the memory.
-                if ((uint)piece.Offset > (uint)memory.Length || (uint)piece.Length > (uint)(memory.Length - piece.Offset))
-                {
-                    throw new ArgumentOutOfRangeException(nameof(pieces), "A piece lies outside the memory.");
-                }
-
-                vectors[count++] = new IoVector { Base = start + piece.Offset, Length = (nuint)piece.Length };
-            }
-
-            return Judge(Libc.WriteGathered(_descriptor.Number, vectors, count));
+            pieces[0] = new IoVector { Base = front, Length = (nuint)header.Length };
+            pieces[1] = new IoVector { Base = start, Length = (nuint)packet.Length };
+            return Judge(Write(pieces, 2));
         }
     }
 
@@ -225,14 +206,29 @@ public sealed unsafe class TunDevice : IDisposable
         throw new LinuxException(Libc.LastError, "set the offloads of the TUN interface");
     }
 
-    private TunResult Judge(nint transferred)
+    /// <summary>Reads one packet; what the kernel returned, an error as a negative number.</summary>
+    internal nint Read(void* buffer, int length)
+    {
+        nint read = Libc.Read(_descriptor.Number, buffer, (nuint)length);
+        return read < 0 ? -(int)Libc.LastError : read;
+    }
+
+    /// <summary>Writes one packet that lies in pieces; what the kernel returned, an error as a negative number.</summary>
+    internal nint Write(IoVector* pieces, int count)
+    {
+        nint written = Libc.WriteGathered(_descriptor.Number, pieces, count);
+        return written < 0 ? -(int)Libc.LastError : written;
+    }
+
+    /// <summary>What became of a packet, from what the kernel returned.</summary>
+    internal TunResult Judge(nint transferred)
     {
         if (transferred > 0)
         {
             return TunResult.Packet;
         }
 
-        LastError = transferred == 0 ? Errno.EINVAL : Libc.LastError;
+        LastError = transferred == 0 ? Errno.EINVAL : (Errno)(int)-transferred;
         return LastError is Errno.EAGAIN or Errno.EINTR ? TunResult.Empty : TunResult.Error;
     }
 

@@ -3,6 +3,7 @@ using Culvert.Dataplane;
 using Culvert.Dataplane.Offload;
 using Culvert.Linux;
 using Culvert.Server.Captures;
+using Culvert.Server.Configuration;
 using Culvert.Subscribers;
 
 namespace Culvert.Server;
@@ -53,6 +54,7 @@ internal sealed class DataPath : IDisposable
     private readonly PacketCoalescer _joiner;
     private readonly BufferRange[] _pieces = new BufferRange[PacketCoalescer.LongestRun];
     private readonly byte[] _offloadHeader = new byte[OffloadHeader.Size];
+    private readonly TunTransfers _transfers;
     private readonly TunBatch _fromTun = new();
     private readonly byte[] _reply = new byte[OffloadHeader.Size + Forwarder.ReplyCapacity];
 
@@ -60,14 +62,15 @@ internal sealed class DataPath : IDisposable
     private TunPort? _target;
     private TunPort? _shared;
     private long _read;
+    private long _undelivered;
 
     /// <param name="listeners">The sockets.</param>
     /// <param name="forwarder">What decides about packets.</param>
     /// <param name="control">What handles the rest; null for a thread that hands it over.</param>
     /// <param name="handover">Where to; null for the thread that has <paramref name="control"/>.</param>
     /// <param name="taps">The captures that run.</param>
-    /// <param name="offloads">What the TUN queues know.</param>
-    public DataPath(Listener[] listeners, Forwarder forwarder, IControlPath? control, Handover? handover, TapSet taps, TunOffloads offloads)
+    /// <param name="offload">What the file wants of the kernel, less what the TUN queues do not know.</param>
+    public DataPath(Listener[] listeners, Forwarder forwarder, IControlPath? control, Handover? handover, TapSet taps, OffloadSettings offload)
     {
         _listeners = listeners;
         _forwarder = forwarder;
@@ -75,7 +78,8 @@ internal sealed class DataPath : IDisposable
         _handover = handover;
         _taps = taps;
         _incoming = new ReceiveBatch(DatagramsPerTurn, Listener.FrameSize);
-        _joiner = new PacketCoalescer(PacketsPerDelivery, (offloads & TunOffloads.Udp) != 0, (offloads & TunOffloads.Tcp) != 0);
+        _joiner = new PacketCoalescer(PacketsPerDelivery, (offload.Tun & TunOffloads.Udp) != 0, (offload.Tun & TunOffloads.Tcp) != 0);
+        _transfers = new TunTransfers(offload.JoinTunCalls);
     }
 
     /// <summary>Datagrams, each of those that the kernel joined.</summary>
@@ -85,7 +89,10 @@ internal sealed class DataPath : IDisposable
     public long Packets => Received + _read;
 
     /// <summary>Packets that the kernel did not take from us: the interface is down, or was removed.</summary>
-    public long Undelivered { get; private set; }
+    public long Undelivered => _undelivered + _transfers.Refused;
+
+    /// <summary>Whether the kernel exchanges several packets with a TUN by one call.</summary>
+    public bool JoinsTunCalls => _transfers.Joins;
 
     /// <param name="tun">The device.</param>
     /// <param name="dial">The dialled connection that it belongs to; null for the one that all subscribers share.</param>
@@ -115,6 +122,7 @@ internal sealed class DataPath : IDisposable
             more |= Drain(_tuns[i], now);
         }
 
+        _transfers.Flush();
         if (_forwarder.NextDeadline <= now)
         {
             TakeHeld(now);
@@ -154,12 +162,15 @@ internal sealed class DataPath : IDisposable
 
     public void Dispose()
     {
+        _transfers.Dispose();
         _incoming.Dispose();
         _fromTun.Dispose();
     }
 
     private bool Receive(Listener listener, Timestamp now)
     {
+        // What came before is still in the memory.
+        _transfers.Flush();
         int count = _incoming.Receive(listener.Socket);
         for (int i = 0; i < count; i++)
         {
@@ -294,13 +305,13 @@ internal sealed class DataPath : IDisposable
 
         if (port is null)
         {
-            Undelivered++;
+            _undelivered++;
             return;
         }
 
         if (port.Tun.HeaderSize == 0)
         {
-            Write(port.Tun.Write(_incoming.Memory.Slice(packet.Offset, packet.Length)), 1);
+            _transfers.Write(port.Tun, default, _incoming.Memory, [packet], 1);
         }
         else
         {
@@ -312,30 +323,30 @@ internal sealed class DataPath : IDisposable
     private void DeliverAlone(TunPort? port, Span<byte> packet)
     {
         Deliver();
+        _transfers.Flush();
         if (port is null)
         {
-            Undelivered++;
+            _undelivered++;
             return;
         }
 
-        ReadOnlySpan<byte> header = NoOffload[..port.Tun.HeaderSize];
-        Write(port.Tun.Write(header, packet, [new BufferRange(0, packet.Length)]), 1);
+        Count(port.Tun.Write(NoOffload[..port.Tun.HeaderSize], packet));
     }
 
-    /// <summary>Gives the kernel what was collected, before its memory is used again.</summary>
+    /// <summary>Gives on what was collected; it leaves before its memory is used again (<see cref="TunTransfers.Flush"/>).</summary>
     private void Deliver()
     {
         for (int run = 0; run < _joiner.Count; run++)
         {
             int pieces = _joiner.Finish(_incoming.Memory, run, _pieces, out OffloadHeader offload);
             offload.Write(_offloadHeader);
-            Write(_target!.Tun.Write(_offloadHeader, _incoming.Memory, _pieces.AsSpan(0, pieces)), _joiner.PacketsIn(run));
+            _transfers.Write(_target!.Tun, _offloadHeader, _incoming.Memory, _pieces.AsSpan(0, pieces), _joiner.PacketsIn(run));
         }
 
         _joiner.Clear();
     }
 
-    private void Write(TunResult result, int packets) => Undelivered += result == TunResult.Packet ? 0 : packets;
+    private void Count(TunResult written) => _undelivered += written == TunResult.Packet ? 0 : 1;
 
     private bool Drain(TunPort port, Timestamp now)
     {
@@ -343,7 +354,7 @@ internal sealed class DataPath : IDisposable
         int octets = 0;
         for (int packets = 0; packets < TunTurn && octets < TunTurnOctets; packets += _fromTun.Count)
         {
-            bool more = _fromTun.Read(port.Tun);
+            bool more = _fromTun.Read(port.Tun, _transfers, ref port.Expected);
             if (port.Dial is null && _fromTun.Count > 1)
             {
                 _forwarder.Prefetch(_fromTun.Memory, _fromTun.Packets);
@@ -384,10 +395,18 @@ internal sealed class DataPath : IDisposable
         else if (sent.Kind == EncapsulationKind.Reply)
         {
             // The header's octets stay zero: one packet, finished.
-            Write(port.Tun.Write(_reply.AsSpan(OffloadHeader.Size - port.Tun.HeaderSize, port.Tun.HeaderSize + sent.ReplyLength)), 1);
+            Count(port.Tun.Write(_reply.AsSpan(OffloadHeader.Size - port.Tun.HeaderSize, port.Tun.HeaderSize + sent.ReplyLength)));
         }
     }
 
-    /// <param name="Dial">The dialled connection that the device belongs to; null for the one that all other sessions share.</param>
-    private sealed record TunPort(TunDevice Tun, Dial? Dial);
+    private sealed class TunPort(TunDevice tun, Dial? dial)
+    {
+        /// <summary>Packets to be asked for next time (<see cref="TunBatch.Read"/>).</summary>
+        public int Expected = 1;
+
+        public TunDevice Tun => tun;
+
+        /// <summary>The dialled connection that the device belongs to; null for the one that all other sessions share.</summary>
+        public Dial? Dial => dial;
+    }
 }

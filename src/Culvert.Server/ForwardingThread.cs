@@ -2,6 +2,7 @@ using Culvert.Core;
 using Culvert.Dataplane;
 using Culvert.Linux;
 using Culvert.Server.Captures;
+using Culvert.Server.Configuration;
 
 namespace Culvert.Server;
 
@@ -35,10 +36,10 @@ internal sealed class ForwardingThread : IDisposable
     /// <param name="taps">The captures that run.</param>
     /// <param name="shard">Wakes the shard when something was handed over.</param>
     /// <param name="reports">Told of peers to whom a datagram was larger than the path.</param>
-    /// <param name="busyPoll">See <see cref="Configuration.ForwardingSettings.BusyPoll"/>.</param>
+    /// <param name="forwarding">From the file.</param>
     /// <param name="name">For the thread, as tools show it.</param>
     public ForwardingThread(
-        Listener[] listeners, TunDevice? tun, Forwarder forwarder, TapSet taps, Mailbox shard, PathReports reports, TimeSpan? busyPoll, string name)
+        Listener[] listeners, TunDevice? tun, Forwarder forwarder, TapSet taps, Mailbox shard, PathReports reports, ForwardingSettings forwarding, string name)
     {
         _listeners = listeners;
         _tun = tun;
@@ -46,8 +47,8 @@ internal sealed class ForwardingThread : IDisposable
         _shard = shard;
         _reports = reports;
         _handover = new Handover();
-        _data = new DataPath(listeners, forwarder, control: null, _handover, taps, tun?.Offloads ?? TunOffloads.None);
-        _busyPoll = new BusyPoll(busyPoll);
+        _data = new DataPath(listeners, forwarder, control: null, _handover, taps, forwarding.Offload with { Tun = tun?.Offloads ?? TunOffloads.None });
+        _busyPoll = new BusyPoll(forwarding.BusyPoll);
         _poller.Add(_wake.Descriptor, WakeToken);
         for (int i = 0; i < listeners.Length; i++)
         {

@@ -198,7 +198,7 @@ public sealed class Node : IAsyncDisposable
                 shard.Taps,
                 shard.Mailbox,
                 shard.PathReports,
-                _configuration.Forwarding.BusyPoll,
+                _configuration.Forwarding,
                 $"forward{i}"));
         }
 
@@ -269,6 +269,7 @@ public sealed class Node : IAsyncDisposable
         var granted = new OffloadSettings
         {
             Tun = tun.Offloads,
+            JoinTunCalls = _shard!.JoinsTunCalls,
             JoinSent = _listeners.TrueForAll(l => l.Socket.CanSegment),
             JoinReceived = _listeners.TrueForAll(l => l.Socket.IsCoalescing || (l.IsShared && _configuration.Forwarding.Spread == Spread.Sessions)),
         };

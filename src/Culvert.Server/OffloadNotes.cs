@@ -21,6 +21,11 @@ internal static class OffloadNotes
             }
         }
 
+        if (wanted.JoinTunCalls && !granted.JoinTunCalls)
+        {
+            missing.Add("tun-calls");
+        }
+
         if (wanted.JoinSent && !granted.JoinSent)
         {
             missing.Add("send");
@@ -31,6 +36,6 @@ internal static class OffloadNotes
             missing.Add("receive");
         }
 
-        return missing.Count == 0 ? null : $"this kernel does not know {string.Join(", ", missing)}; packets are moved without, which costs speed and nothing else";
+        return missing.Count == 0 ? null : $"this kernel does not know, or does not allow, {string.Join(", ", missing)}; packets are moved without, which costs speed and nothing else";
     }
 }

@@ -52,7 +52,7 @@ internal sealed class Shard : IControlPath, IDisposable
         _paths = paths;
         _onEvent = onEvent;
         DatagramSize = Math.Max(largestPacket + Forwarder.Headroom, L2tpEndpoint.MaximumMessageSize);
-        _data = new DataPath(listeners, forwarder, this, handover: null, Taps, forwarding.Offload.Tun);
+        _data = new DataPath(listeners, forwarder, this, handover: null, Taps, forwarding.Offload);
         Mailbox = new Mailbox(_wake);
         _poller.Add(_wake.Descriptor, WakeToken);
         for (int i = 0; i < listeners.Length; i++)
@@ -72,6 +72,9 @@ internal sealed class Shard : IControlPath, IDisposable
 
     /// <summary>What any thread heard about paths.</summary>
     public PathReports PathReports { get; } = new();
+
+    /// <summary>Whether the kernel exchanges several packets with a TUN by one call.</summary>
+    public bool JoinsTunCalls => _data.JoinsTunCalls;
 
     /// <summary>Packets dropped for a reason, by all threads.</summary>
     public long Drops(DropReason reason) => _forwarder.Counters.Drops(reason) + _helpers.Sum(h => h.Counters.Drops(reason));

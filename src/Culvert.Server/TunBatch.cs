@@ -6,22 +6,29 @@ using Culvert.Linux;
 namespace Culvert.Server;
 
 /// <summary>
-/// Packets read from a TUN, one behind another. The kernel gives one with each call; read before the first is handled, what they need
-/// of their sessions can be fetched from memory together (<see cref="Forwarder.Prefetch(ReadOnlySpan{byte}, ReadOnlySpan{BufferRange})"/>).
+/// Packets read from a TUN together. Read before the first is handled, what they need of their sessions can be fetched from memory
+/// together (<see cref="Forwarder.Prefetch(ReadOnlySpan{byte}, ReadOnlySpan{BufferRange})"/>).
 /// </summary>
 internal sealed class TunBatch : IDisposable
 {
-    /// <summary>Packets at once: enough for their sessions' memory to come meanwhile, and few enough to lie in the processor's cache.</summary>
-    private const int Capacity = 16;
+    /// <summary>Packets at once: enough to share a call, and few enough to lie in the processor's cache.</summary>
+    internal const int Capacity = 32;
 
-    /// <summary>Room for one more packet of any size is left behind so many octets: a large packet stands alone.</summary>
-    private const int SmallOctets = 1 << 15;
+    /// <summary>Of large packets fewer lie in the cache.</summary>
+    internal const int CapacityForLarge = 4;
 
-    // A packet begins at a multiple of 16, behind room for the frame's header; the offload header is read into that room.
+    private const int LargeOctets = 1 << 14;
+
+    // A packet stands behind room for the frame's header; the offload header is read into that room.
     private const int Front = 32;
     private const int LargestPacket = 1 << 16;
 
-    private readonly PacketBuffer _buffer = new(SmallOctets + Front + LargestPacket);
+    // Rooms of a power of two would all begin in the same lines of the cache.
+    private const int Stride = Front + LargestPacket + (17 * 64);
+
+    private readonly PacketBuffer _buffer = new(Capacity * Stride);
+    private readonly BufferRange[] _rooms = new BufferRange[Capacity];
+    private readonly int[] _lengths = new int[Capacity];
     private readonly BufferRange[] _packets = new BufferRange[Capacity];
     private int _header;
 
@@ -32,23 +39,35 @@ internal sealed class TunBatch : IDisposable
     /// <summary>Where in <see cref="Memory"/> the packets lie, each with <see cref="Forwarder.Headroom"/> free in front.</summary>
     public ReadOnlySpan<BufferRange> Packets => _packets.AsSpan(0, Count);
 
-    /// <summary>Reads what waits, as much as there is room for, in place of what was there; true when more may be waiting.</summary>
-    public bool Read(TunDevice tun)
+    /// <summary>Reads what waits, in place of what was there; true when more may be waiting.</summary>
+    /// <param name="tun">The device.</param>
+    /// <param name="transfers">Reads it; what was to be written is written before.</param>
+    /// <param name="expected">
+    /// How many packets to ask for, at least 1: to ask for one that is not there costs a third of what another call costs. Left for the next time: one
+    /// more than came, or twice as many if all came.
+    /// </param>
+    public bool Read(TunDevice tun, TunTransfers transfers, ref int expected)
     {
-        Count = 0;
-        _header = tun.HeaderSize;
-        Span<byte> memory = Memory;
-        for (int start = Front; Count < Capacity && start <= SmallOctets + Front; start = NextStart())
+        if (_header != tun.HeaderSize || _rooms[0].Length == 0)
         {
-            if (tun.Read(memory.Slice(start - _header, _header + LargestPacket), out int length) != TunResult.Packet)
-            {
-                return false;
-            }
-
-            _packets[Count++] = new BufferRange(start, Math.Max(0, length - _header));
+            MakeRooms(tun.HeaderSize);
         }
 
-        return true;
+        bool isFull = transfers.Read(tun, Memory, _rooms.AsSpan(0, expected), _lengths) == expected;
+        Count = 0;
+        int octets = 0;
+        for (int i = 0; i < expected; i++)
+        {
+            if (_lengths[i] > 0)
+            {
+                octets += _lengths[i];
+                _packets[Count++] = new BufferRange(_rooms[i].Offset + _header, Math.Max(0, _lengths[i] - _header));
+            }
+        }
+
+        int most = octets > LargeOctets ? CapacityForLarge : Capacity;
+        expected = Math.Min(isFull ? expected * 2 : Count + 1, most);
+        return isFull;
     }
 
     /// <summary>A packet that came another way, in place of what was there.</summary>
@@ -69,9 +88,12 @@ internal sealed class TunBatch : IDisposable
 
     public void Dispose() => _buffer.Dispose();
 
-    private int NextStart()
+    private void MakeRooms(int header)
     {
-        BufferRange last = _packets[Count - 1];
-        return Front + ((last.Offset + last.Length + 15) & ~15);
+        _header = header;
+        for (int i = 0; i < Capacity; i++)
+        {
+            _rooms[i] = new BufferRange((i * Stride) + Front - header, header + LargestPacket);
+        }
     }
 }

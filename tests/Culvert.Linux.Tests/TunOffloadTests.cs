@@ -60,14 +60,15 @@ public class TunOffloadTests
 
             // Flags, kind, header length, segment size, checksum start and offset.
             byte[] header = [1, UdpRun, 28, 0, 100, 0, 20, 0, 6, 0];
-            byte[] memory = [.. new byte[7], .. packet[..128], .. new byte[5], .. packet[128..]];
-            BufferRange[] pieces = [new(7, 128), new(140, 100), new(240, 50)];
-            Assert.Equal(TunResult.Packet, tun.Device.Write(header, memory, pieces));
+            byte[] scattered = [.. new byte[7], .. packet[..128], .. new byte[5], .. packet[128..]];
+            using var memory = new PacketBuffer(scattered.Length);
+            scattered.CopyTo(memory.Octets);
+            using var transfers = new TunTransfers();
+            transfers.Write(tun.Device, header, memory.Octets, [new(7, 128), new(140, 100), new(240, 50)], 3);
+            transfers.Flush();
+            Assert.Equal(0, transfers.Refused);
             Assert.Equal(3, server.Await());
             Assert.Equal(payload, Enumerable.Range(0, 3).SelectMany(i => server.Receive.Datagram(i).ToArray()));
-
-            Assert.Throws<ArgumentOutOfRangeException>(() => tun.Device.Write(header, memory, [new BufferRange(memory.Length - 1, 2)]));
-            Assert.Throws<ArgumentOutOfRangeException>(() => tun.Device.Write(header, memory, new BufferRange[TunDevice.MaximumPieces + 1]));
         });
     }
 }

@@ -17,10 +17,10 @@ public class OffloadNotesTests
     public void What_is_missing_is_named_as_in_the_file()
     {
         var old = new OffloadSettings { Tun = TunOffloads.Checksum | TunOffloads.Tcp, JoinReceived = false };
-        Assert.StartsWith("this kernel does not know tun-udp, receive;", OffloadNotes.Describe(new OffloadSettings(), old), StringComparison.Ordinal);
-        Assert.StartsWith("this kernel does not know tun-udp;", OffloadNotes.Describe(new OffloadSettings { JoinReceived = false }, old), StringComparison.Ordinal);
+        Assert.StartsWith("this kernel does not know, or does not allow, tun-udp, receive;", OffloadNotes.Describe(new OffloadSettings(), old), StringComparison.Ordinal);
+        Assert.StartsWith("this kernel does not know, or does not allow, tun-udp;", OffloadNotes.Describe(new OffloadSettings { JoinReceived = false }, old), StringComparison.Ordinal);
         Assert.StartsWith(
-            "this kernel does not know tun-checksum, tun-tcp, tun-udp, send, receive;",
+            "this kernel does not know, or does not allow, tun-checksum, tun-tcp, tun-udp, tun-calls, send, receive;",
             OffloadNotes.Describe(new OffloadSettings(), OffloadSettings.None),
             StringComparison.Ordinal);
     }

@@ -13,27 +13,32 @@ public class TunBatchTests
 {
     private const int Headers = 28;
 
-    [Theory, InlineData(TunOffloads.All), InlineData(TunOffloads.None)]
-    public void Packets_are_read_as_they_come_with_room_in_front_of_each(TunOffloads offloads) => NetworkNamespace.RunWithTun(() =>
+    [Theory]
+    [InlineData(TunOffloads.All, true)]
+    [InlineData(TunOffloads.All, false)]
+    [InlineData(TunOffloads.None, true)]
+    public void Packets_are_read_as_they_come_with_room_in_front_of_each(TunOffloads offloads, bool joins) => NetworkNamespace.RunWithTun(() =>
     {
         using TunDevice tun = Open(offloads, mtu: 65_000);
+        using var transfers = new TunTransfers(joins);
         using var batch = new TunBatch();
-        Assert.False(batch.Read(tun));
-        Assert.Equal(0, batch.Count);
+        int expected = 1;
+        Assert.False(batch.Read(tun, transfers, ref expected));
+        Assert.Equal((0, 1), (batch.Count, expected));
 
-        // More than one batch holds, and large ones, behind which there is room for no other.
-        int[] sizes = [.. Enumerable.Range(1, 40), 20_000, 30_000, 7, 64_000, 8, 1_400, 33_000, 9];
+        // More than one batch holds, and large ones, of which fewer are asked for.
+        int[] sizes = [.. Enumerable.Range(1, 80), 20_000, 30_000, 7, 64_000, 8, 1_400, 33_000, 9];
         Send(sizes);
         var came = new List<int>();
         var batches = new List<int>();
-        while (batch.Read(tun) || batch.Count > 0)
+        while (batch.Read(tun, transfers, ref expected) || batch.Count > 0)
         {
             batches.Add(batch.Count);
             int free = 0;
             for (int i = 0; i < batch.Count; i++)
             {
                 BufferRange at = batch.Packets[i];
-                Assert.InRange(at.Offset - free, Forwarder.Headroom, Forwarder.Headroom + 32);
+                Assert.True(at.Offset - free >= Forwarder.Headroom);
                 Assert.Equal(0, at.Offset % 16);
                 free = at.Offset + at.Length;
                 Assert.True(batch.TryReadOffload(i, out OffloadHeader offload));
@@ -49,7 +54,43 @@ public class TunBatchTests
         }
 
         Assert.Equal(sizes, came);
-        Assert.Equal([16, 16, 10, 2, 3, 1], batches);
+        Assert.Equal([1, 2, 4, 8, 16, 32, 25], batches);
+        Assert.Equal(1, expected);
+    });
+
+    [Fact]
+    public void So_many_packets_are_asked_for_as_came_last_and_one_more() => NetworkNamespace.RunWithTun(() =>
+    {
+        using TunDevice tun = Open(TunOffloads.All, mtu: 65_000);
+        using var transfers = new TunTransfers();
+        using var batch = new TunBatch();
+        int expected = 1;
+        var came = new List<int>();
+        foreach (int count in (int[])[1, 3, 5, 5, 200])
+        {
+            Send([.. Enumerable.Repeat(100, count)]);
+            while (batch.Read(tun, transfers, ref expected))
+            {
+                came.Add(batch.Count);
+            }
+
+            came.Add(batch.Count);
+            Assert.Equal(batch.Count + 1, expected);
+        }
+
+        Assert.Equal([1, 0, 1, 2, 0, 1, 2, 2, 3, 2, 3, 6, 12, 24, 32, 32, 32, 32, 27], came);
+
+        // Large packets fill the processor's cache sooner.
+        Send([.. Enumerable.Repeat(60_000, 11)]);
+        came.Clear();
+        expected = 8;
+        while (batch.Read(tun, transfers, ref expected))
+        {
+            came.Add(batch.Count);
+        }
+
+        Assert.Equal([8], came);
+        Assert.Equal((3, TunBatch.CapacityForLarge), (batch.Count, expected));
     });
 
     [Fact]

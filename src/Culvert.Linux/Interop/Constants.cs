@@ -57,6 +57,9 @@ internal static class Constants
     internal const short PollNotOpen = 0x20;
 
     internal const int AdviseHugePage = 14;
+    internal const int ProtectReadWrite = 0x3;
+    internal const int MapShared = 0x1;
+    internal const int MapPopulate = 0x8000;
 
     internal const uint SchedulingOther = 0;
 

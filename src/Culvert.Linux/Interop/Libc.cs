@@ -69,7 +69,7 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "sendmsg", SetLastError = true)]
     internal static partial nint SendMessage(int descriptor, MessageHeader* message, int flags);
 
-    // The C library has no functions for these two.
+    // The C library has no functions for these.
     internal static readonly nint SetSchedulingNumber = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 314 : 274;
     internal static readonly nint GetSchedulingNumber = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 315 : 275;
 
@@ -78,6 +78,21 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
     internal static partial nint GetScheduling(nint number, nint thread, SchedulingAttributes* attributes, nint size, nint flags);
+
+    internal const nint SetUpRingNumber = 425;
+    internal const nint EnterRingNumber = 426;
+
+    [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint SetUpRing(nint number, nint entries, void* parameters);
+
+    [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint EnterRing(nint number, nint ring, nint submitted, nint awaited, nint flags, void* signalMask, nint maskSize);
+
+    [LibraryImport(Library, EntryPoint = "mmap", SetLastError = true)]
+    internal static partial void* Map(void* address, nuint length, int protection, int flags, int descriptor, nint offset);
+
+    [LibraryImport(Library, EntryPoint = "munmap", SetLastError = true)]
+    internal static partial int Unmap(void* address, nuint length);
 
     [LibraryImport(Library, EntryPoint = "madvise", SetLastError = true)]
     internal static partial int Advise(void* address, nuint length, int advice);

@@ -71,10 +71,13 @@ public sealed record ForwardingSettings
 /// </summary>
 public sealed record OffloadSettings
 {
-    public static OffloadSettings None { get; } = new() { Tun = TunOffloads.None, JoinSent = false, JoinReceived = false };
+    public static OffloadSettings None { get; } = new() { Tun = TunOffloads.None, JoinTunCalls = false, JoinSent = false, JoinReceived = false };
 
     /// <summary>What the TUN interfaces exchange beside finished packets.</summary>
     public TunOffloads Tun { get; init; } = TunOffloads.All;
+
+    /// <summary>Several packets are exchanged with a TUN interface by one call (io_uring).</summary>
+    public bool JoinTunCalls { get; init; } = true;
 
     /// <summary>Datagrams of one path and size leave as one (UDP_SEGMENT).</summary>
     public bool JoinSent { get; init; } = true;

@@ -10,7 +10,7 @@ public sealed record Combination(string Offload, int Threads, bool LinkOffloads,
 {
     public const string Auto = "auto", None = "none";
 
-    private static readonly string[] Switches = ["tun-checksum", "tun-tcp", "tun-udp", "send", "receive"];
+    private static readonly string[] Switches = ["tun-checksum", "tun-tcp", "tun-udp", "tun-calls", "send", "receive"];
 
     public override string ToString() =>
         $"offload {Offload}, threads {Threads}, links {(LinkOffloads ? "finish" : "carry finished packets")}, IPv{(IsIPv6 ? 6 : 4)}, {Mtu}";
@@ -29,6 +29,7 @@ public sealed record Combination(string Offload, int Threads, bool LinkOffloads,
         new(Without("tun-checksum"), 1, LinkOffloads: false, IsIPv6: false),
         new(Without("tun-tcp"), 3, LinkOffloads: true, IsIPv6: false),
         new(Without("tun-udp"), 1, LinkOffloads: true, IsIPv6: true),
+        new(Without("tun-calls"), 3, LinkOffloads: true, IsIPv6: false),
         new(Without("send"), 3, LinkOffloads: true, IsIPv6: false),
         new(Without("receive"), 1, LinkOffloads: false, IsIPv6: false),
     ];
@@ -41,5 +42,7 @@ public sealed record Combination(string Offload, int Threads, bool LinkOffloads,
 
     // The others need unfinished checksums, so those go alone only in name.
     private static string Without(string off) =>
-        $"[{string.Join(", ", Switches.Where(s => s != off && (off != "tun-checksum" || !s.StartsWith("tun", StringComparison.Ordinal))))}]";
+        $"[{string.Join(", ", Switches.Where(s => s != off && (off != "tun-checksum" || !NeedsChecksum(s))))}]";
+
+    private static bool NeedsChecksum(string name) => name is "tun-checksum" or "tun-tcp" or "tun-udp";
 }

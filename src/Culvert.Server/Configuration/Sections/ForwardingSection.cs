@@ -6,7 +6,7 @@ namespace Culvert.Server.Configuration.Sections;
 /// <summary><c>forwarding</c>: how packets are moved.</summary>
 internal static class ForwardingSection
 {
-    private const string Words = "auto, none, or a list of tun-checksum, tun-tcp, tun-udp, send and receive";
+    private const string Words = "auto, none, or a list of tun-checksum, tun-tcp, tun-udp, tun-calls, send and receive";
 
     public static ForwardingSettings Read(MapReader map) => new()
     {
@@ -41,6 +41,7 @@ internal static class ForwardingSection
                 "tun-checksum" => chosen with { Tun = chosen.Tun | TunOffloads.Checksum },
                 "tun-tcp" => chosen with { Tun = chosen.Tun | TunOffloads.Checksum | TunOffloads.Tcp | TunOffloads.TcpEcn },
                 "tun-udp" => chosen with { Tun = chosen.Tun | TunOffloads.Checksum | TunOffloads.Udp },
+                "tun-calls" => chosen with { JoinTunCalls = true },
                 "send" => chosen with { JoinSent = true },
                 "receive" => chosen with { JoinReceived = true },
                 string other => Unknown(map, item, other, chosen),
