@@ -67,9 +67,11 @@ public sealed partial class Forwarder
             return false;
         }
 
-        // Summed over the field too, which is how the pseudo-header gets in. Zero would mean "none" in UDP, and all ones weigh the same.
+        // Summed over the field too, which is how the pseudo-header gets in. In UDP, whose field lies here, zero would mean "none", and all
+        // ones weigh the same (RFC 768); elsewhere they are a sum that nobody computes (RFC 1624 section 3).
         ushort sum = InternetChecksum.Compute(packet[offload.ChecksumStart..]);
-        BinaryPrimitives.WriteUInt16BigEndian(packet[field..], sum == 0 ? ushort.MaxValue : sum);
+        bool isUdp = offload.ChecksumOffset == UdpPacket.ChecksumOffset;
+        BinaryPrimitives.WriteUInt16BigEndian(packet[field..], sum == 0 && isUdp ? ushort.MaxValue : sum);
         return true;
     }
 

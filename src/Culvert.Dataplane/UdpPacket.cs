@@ -17,6 +17,9 @@ public static class UdpPacket
     /// <summary>Octets in front of the payload in packets that <see cref="WriteHeaders"/> makes.</summary>
     public const int HeadersLength = IpPacket.IPv4MinimumHeader + UdpHeader;
 
+    /// <summary>Where in the UDP header the checksum stands.</summary>
+    public const int ChecksumOffset = 6;
+
     private const int UdpHeader = 8;
     private const byte TimeToLive = 64;
     private const ushort DhcpServerPort = 67;
@@ -97,11 +100,11 @@ public static class UdpPacket
         BinaryPrimitives.WriteUInt16BigEndian(datagram, DhcpServerPort);
         BinaryPrimitives.WriteUInt16BigEndian(datagram[2..], DhcpClientPort);
         BinaryPrimitives.WriteUInt16BigEndian(datagram[4..], (ushort)datagram.Length);
-        BinaryPrimitives.WriteUInt16BigEndian(datagram[6..], 0);
+        BinaryPrimitives.WriteUInt16BigEndian(datagram[ChecksumOffset..], 0);
         ushort checksum = InternetChecksum.Compute(datagram, InternetChecksum.PseudoHeader(server, client, IpPacket.Udp, datagram.Length));
 
         // RFC 768: a sum of zero is sent as all ones, because zero says that there is none.
-        BinaryPrimitives.WriteUInt16BigEndian(datagram[6..], checksum == 0 ? ushort.MaxValue : checksum);
+        BinaryPrimitives.WriteUInt16BigEndian(datagram[ChecksumOffset..], checksum == 0 ? ushort.MaxValue : checksum);
     }
 
     /// <summary>Of an IPv4 packet: whether it carries UDP and is no fragment.</summary>

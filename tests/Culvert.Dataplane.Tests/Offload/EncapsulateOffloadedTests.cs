@@ -87,6 +87,29 @@ public class EncapsulateOffloadedTests
         }
     }
 
+    [Theory]
+    [InlineData(6, 0)]
+    [InlineData(17, 0xFFFF)] // RFC 768: zero says that there is none
+    public void A_checksum_of_zero_is_all_ones_in_UDP_only(byte protocol, int expected)
+    {
+        // The payload's last two octets make up for whatever the others weigh.
+        Flow flow = Turned(Down with { Protocol = protocol });
+        int field = 20 + (protocol == 6 ? 16 : 6);
+        byte[] payload = Bench.Random(1, 332);
+        payload[^2] = payload[^1] = 0;
+        ushort missing = BinaryPrimitives.ReadUInt16BigEndian(flow.Packet(payload, 5).AsSpan(field));
+        BinaryPrimitives.WriteUInt16BigEndian(payload.AsSpan(^2..), missing);
+        byte[] packet = flow.Packet(payload, 5);
+        int length = packet.Length - 20;
+        ushort pseudo = (ushort)~Bench.SlowChecksum([.. packet[12..20], 0, protocol, (byte)(length >> 8), (byte)length]);
+        BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(field), pseudo);
+
+        var offload = new OffloadHeader { NeedsChecksum = true, ChecksumStart = 20, ChecksumOffset = (ushort)(field - 20) };
+        var rig = new Rig();
+        Assert.Equal(EncapsulationKind.Sent, rig.EncapsulateOffloaded(offload, packet).Kind);
+        Assert.Equal(expected, BinaryPrimitives.ReadUInt16BigEndian(rig.Sent[0].Frame.AsSpan(8 + field)));
+    }
+
     [Fact]
     public void What_has_no_session_or_no_room_is_counted()
     {

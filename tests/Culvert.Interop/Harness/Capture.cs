@@ -3,6 +3,9 @@ namespace Culvert.Interop.Harness;
 /// <summary>tcpdump on an interface, and tshark's judgement of what was sent.</summary>
 public sealed class Capture
 {
+    /// <summary>What waits while tcpdump gets no processor: a second of a fast transfer. The usual 2 MiB lost packets that arrived.</summary>
+    private const string BufferKibibytes = "65536";
+
     private readonly Scenario _scenario;
     private readonly Child _tcpdump;
     private readonly string _file;
@@ -24,7 +27,7 @@ public sealed class Capture
         string file = Path.Combine(scenario.Captures, $"{name ?? device}.pcap");
 
         // Without immediate mode what came in the last second before the end is lost with its block.
-        Child tcpdump = scenario.Start($"tcpdump-{name ?? device}", inNamespace, ["tcpdump", "-i", device, "-U", "--immediate-mode", "-s0", "-w", file, filter]);
+        Child tcpdump = scenario.Start($"tcpdump-{name ?? device}", inNamespace, ["tcpdump", "-i", device, "-U", "--immediate-mode", "-s0", "-B", BufferKibibytes, "-w", file, filter]);
         await tcpdump.WaitForLineAsync("tcpdump: listening", TimeSpan.FromSeconds(15));
         return new Capture(scenario, tcpdump, file);
     }
