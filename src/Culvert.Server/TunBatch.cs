@@ -43,7 +43,7 @@ internal sealed class TunBatch : IDisposable
     /// <param name="tun">The device.</param>
     /// <param name="transfers">Reads it; what was to be written is written before.</param>
     /// <param name="expected">
-    /// How many packets to ask for, at least 1: to ask for one that is not there costs a third of what another call costs. Left for the next time: one
+    /// How many packets to ask for, at least 1. To ask for one that is not there costs less than another call. Left for the next time: one
     /// more than came, or twice as many if all came.
     /// </param>
     public bool Read(TunDevice tun, TunTransfers transfers, ref int expected)

@@ -1,4 +1,5 @@
 using Culvert.Core;
+using Culvert.Linux;
 using Culvert.Ppp.Authentication;
 using Culvert.Server.Configuration;
 using Culvert.Subscribers.Policy;
@@ -51,6 +52,23 @@ public sealed class ConfigurationFileTests
     [InlineData("304334341h")]
     [InlineData("2147483647d")]
     public void A_duration_beyond_all_time_is_none(string text) => Assert.False(DurationText.TryParse(text, out _));
+
+    [Theory]
+    [InlineData("auto", TunOffloads.All, true, true, true)]
+    [InlineData("none", TunOffloads.None, false, false, false)]
+    [InlineData("[tun-checksum, receive]", TunOffloads.Checksum, false, false, true)]
+    [InlineData("[tun-tcp, tun-calls]", TunOffloads.Checksum | TunOffloads.Tcp | TunOffloads.TcpEcn, true, false, false)]
+    [InlineData("[tun-udp, send]", TunOffloads.Checksum | TunOffloads.Udp, false, true, false)]
+    [InlineData("[tun-calls]", TunOffloads.None, true, false, false)]
+    public void Offloads_are_chosen_by_name(string written, TunOffloads tun, bool joinTunCalls, bool joinSent, bool joinReceived) => Assert.Equal(
+        new OffloadSettings { Tun = tun, JoinTunCalls = joinTunCalls, JoinSent = joinSent, JoinReceived = joinReceived },
+        Good($"forwarding: {{ offload: {written} }}").Forwarding.Offload);
+
+    [Theory]
+    [InlineData("all", "'all' is no choice; write auto, none, or a list of tun-checksum, tun-tcp, tun-udp, tun-calls, send and receive")]
+    [InlineData("[send, uring]", "'uring' is no offload; write auto, none, or a list of tun-checksum, tun-tcp, tun-udp, tun-calls, send and receive")]
+    public void An_offload_that_there_is_not_is_answered_with_those_that_there_are(string written, string expected) =>
+        Assert.Contains(expected, Assert.Single(Bad($"forwarding: {{ offload: {written} }}")), StringComparison.Ordinal);
 
     [Fact]
     public void Every_key_reaches_its_setting()
