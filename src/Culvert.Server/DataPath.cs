@@ -3,7 +3,6 @@ using Culvert.Dataplane;
 using Culvert.Dataplane.Offload;
 using Culvert.Linux;
 using Culvert.Server.Captures;
-using Culvert.Server.Configuration;
 using Culvert.Subscribers;
 
 namespace Culvert.Server;
@@ -69,8 +68,8 @@ internal sealed class DataPath : IDisposable
     /// <param name="control">What handles the rest; null for a thread that hands it over.</param>
     /// <param name="handover">Where to; null for the thread that has <paramref name="control"/>.</param>
     /// <param name="taps">The captures that run.</param>
-    /// <param name="offload">What the file wants of the kernel, less what the TUN queues do not know.</param>
-    public DataPath(Listener[] listeners, Forwarder forwarder, IControlPath? control, Handover? handover, TapSet taps, OffloadSettings offload)
+    /// <param name="joinTunCalls">Whether to exchange several packets with a TUN by one call.</param>
+    public DataPath(Listener[] listeners, Forwarder forwarder, IControlPath? control, Handover? handover, TapSet taps, bool joinTunCalls)
     {
         _listeners = listeners;
         _forwarder = forwarder;
@@ -78,8 +77,8 @@ internal sealed class DataPath : IDisposable
         _handover = handover;
         _taps = taps;
         _incoming = new ReceiveBatch(DatagramsPerTurn, Listener.FrameSize);
-        _joiner = new PacketCoalescer(PacketsPerDelivery, (offload.Tun & TunOffloads.Udp) != 0, (offload.Tun & TunOffloads.Tcp) != 0);
-        _transfers = new TunTransfers(offload.JoinTunCalls);
+        _joiner = new PacketCoalescer(PacketsPerDelivery);
+        _transfers = new TunTransfers(joinTunCalls);
     }
 
     /// <summary>Datagrams, each of those that the kernel joined.</summary>
@@ -301,6 +300,9 @@ internal sealed class DataPath : IDisposable
         {
             Deliver();
             _target = port;
+            TunOffloads taken = port?.Tun.Offloads ?? TunOffloads.None;
+            _joiner.WithUdp = (taken & TunOffloads.Udp) != 0;
+            _joiner.WithTcp = (taken & TunOffloads.Tcp) != 0;
         }
 
         if (port is null)

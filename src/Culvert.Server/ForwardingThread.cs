@@ -47,7 +47,7 @@ internal sealed class ForwardingThread : IDisposable
         _shard = shard;
         _reports = reports;
         _handover = new Handover();
-        _data = new DataPath(listeners, forwarder, control: null, _handover, taps, forwarding.Offload with { Tun = tun?.Offloads ?? TunOffloads.None });
+        _data = new DataPath(listeners, forwarder, control: null, _handover, taps, forwarding.Offload.JoinTunCalls);
         _busyPoll = new BusyPoll(forwarding.BusyPoll);
         _poller.Add(_wake.Descriptor, WakeToken);
         for (int i = 0; i < listeners.Length; i++)

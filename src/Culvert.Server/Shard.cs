@@ -52,7 +52,7 @@ internal sealed class Shard : IControlPath, IDisposable
         _paths = paths;
         _onEvent = onEvent;
         DatagramSize = Math.Max(largestPacket + Forwarder.Headroom, L2tpEndpoint.MaximumMessageSize);
-        _data = new DataPath(listeners, forwarder, this, handover: null, Taps, forwarding.Offload);
+        _data = new DataPath(listeners, forwarder, this, handover: null, Taps, forwarding.Offload.JoinTunCalls);
         Mailbox = new Mailbox(_wake);
         _poller.Add(_wake.Descriptor, WakeToken);
         for (int i = 0; i < listeners.Length; i++)

@@ -22,7 +22,7 @@ public sealed class ListenerTests
         var routes = new RouteTable();
         var sessions = new SessionTable(new SeededRandom(1), routes);
         var control = new Recorder();
-        using var data = new DataPath([first, second], new Forwarder(sessions, routes), control, null, new TapSet(), OffloadSettings.None);
+        using var data = new DataPath([first, second], new Forwarder(sessions, routes), control, null, new TapSet(), joinTunCalls: false);
 
         byte[] message = [0xC8, 0x02, 0x00, 0x0C, 0x12, 0x34, 0, 0, 0, 1, 0, 2];
         foreach (Listener asked in (Listener[])[second, first])

@@ -27,8 +27,6 @@ public sealed class PacketCoalescer
 
     private const int None = -1;
 
-    private readonly bool _withUdp;
-    private readonly bool _withTcp;
     private readonly Run[] _runs;
     private readonly Piece[] _pieces;
     private readonly int[] _openBySlot = new int[FlowSlots];
@@ -37,16 +35,22 @@ public sealed class PacketCoalescer
     private int _pieceCount;
 
     /// <param name="capacity">Packets per batch.</param>
-    /// <param name="withUdp">Whether the kernel takes runs of UDP datagrams (Linux 6.2).</param>
-    /// <param name="withTcp">False: runs of TCP segments are not wanted.</param>
-    public PacketCoalescer(int capacity, bool withUdp, bool withTcp = true)
+    /// <param name="withUdp">See <see cref="WithUdp"/>.</param>
+    /// <param name="withTcp">See <see cref="WithTcp"/>.</param>
+    public PacketCoalescer(int capacity, bool withUdp = false, bool withTcp = true)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
-        _withUdp = withUdp;
-        _withTcp = withTcp;
+        WithUdp = withUdp;
+        WithTcp = withTcp;
         _runs = new Run[capacity];
         _pieces = new Piece[capacity];
     }
+
+    /// <summary>Whether runs of UDP datagrams are taken (Linux 6.2); may change while there are no packets.</summary>
+    public bool WithUdp { get; set; }
+
+    /// <summary>Whether runs of TCP segments are taken; may change while there are no packets.</summary>
+    public bool WithTcp { get; set; }
 
     /// <summary>Runs so far, single packets included.</summary>
     public int Count { get; private set; }
@@ -63,7 +67,7 @@ public sealed class PacketCoalescer
     public void Add(ReadOnlySpan<byte> memory, BufferRange packet)
     {
         ReadOnlySpan<byte> octets = memory.Slice(packet.Offset, packet.Length);
-        if (!FlowHeader.TryRead(octets, _withUdp, out FlowHeader header) || (header.IsTcp && !_withTcp))
+        if (!FlowHeader.TryRead(octets, WithUdp, out FlowHeader header) || (header.IsTcp && !WithTcp))
         {
             AddAlone(octets, packet);
             return;
@@ -156,7 +160,7 @@ public sealed class PacketCoalescer
         }
 
         BufferRange range = _pieces[run.First].Range;
-        _ = FlowHeader.TryRead(memory.Slice(range.Offset, range.Length), _withUdp, out FlowHeader first);
+        _ = FlowHeader.TryRead(memory.Slice(range.Offset, range.Length), WithUdp, out FlowHeader first);
         bool follows = header.Continues(first, run.Packets)
             && (!header.IsTcp || header.Sequence == first.Sequence + (uint)(run.Length - first.Length));
         if (!follows || (run.Packets == 1 && !first.IsIntact()) || !header.IsIntact())
@@ -177,7 +181,7 @@ public sealed class PacketCoalescer
 
     private OffloadHeader Describe(Span<byte> first, in Run run)
     {
-        _ = FlowHeader.TryRead(first, _withUdp, out FlowHeader header);
+        _ = FlowHeader.TryRead(first, WithUdp, out FlowHeader header);
         int transport = header.Transport;
         if (header.IsIPv6)
         {

@@ -162,6 +162,28 @@ public class PacketCoalescerTests
     }
 
     [Fact]
+    public void What_is_joined_follows_the_device_that_the_next_batch_is_for()
+    {
+        var coalescer = new PacketCoalescer(9);
+        foreach ((byte protocol, bool withUdp, bool withTcp, int runs) in ((byte, bool, bool, int)[])
+            [(17, false, true, 9), (17, true, true, 1), (6, true, true, 1), (6, true, false, 9), (17, false, false, 9)])
+        {
+            List<byte[]> packets = new Flow { Protocol = protocol }.Stream(new byte[900], 100);
+            coalescer.WithUdp = withUdp;
+            coalescer.WithTcp = withTcp;
+            int start = 0;
+            foreach (byte[] packet in packets)
+            {
+                coalescer.Add([.. packets.SelectMany(p => p)], new BufferRange(start, packet.Length));
+                start += packet.Length;
+            }
+
+            Assert.Equal(runs, coalescer.Count);
+            coalescer.Clear();
+        }
+    }
+
+    [Fact]
     public void Hostile_packets_come_out_as_they_went_in()
     {
         for (ulong seed = 0; seed < 300; seed++)
