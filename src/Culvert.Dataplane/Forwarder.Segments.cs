@@ -67,11 +67,11 @@ public sealed partial class Forwarder
             return false;
         }
 
-        // Summed over the field too, which is how the pseudo-header gets in. In UDP, whose field lies here, zero would mean "none", and all
-        // ones weigh the same (RFC 768); elsewhere they are a sum that nobody computes (RFC 1624 section 3).
+        // Summed over the field too, which is how the pseudo-header gets in. Where it lies tells UDP from the others, in which all ones are a
+        // sum that nobody computes (RFC 1624 section 3).
         ushort sum = InternetChecksum.Compute(packet[offload.ChecksumStart..]);
         bool isUdp = offload.ChecksumOffset == UdpPacket.ChecksumOffset;
-        BinaryPrimitives.WriteUInt16BigEndian(packet[field..], sum == 0 && isUdp ? ushort.MaxValue : sum);
+        BinaryPrimitives.WriteUInt16BigEndian(packet[field..], isUdp ? UdpPacket.ChecksumField(sum) : sum);
         return true;
     }
 

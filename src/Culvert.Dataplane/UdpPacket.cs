@@ -102,10 +102,11 @@ public static class UdpPacket
         BinaryPrimitives.WriteUInt16BigEndian(datagram[4..], (ushort)datagram.Length);
         BinaryPrimitives.WriteUInt16BigEndian(datagram[ChecksumOffset..], 0);
         ushort checksum = InternetChecksum.Compute(datagram, InternetChecksum.PseudoHeader(server, client, IpPacket.Udp, datagram.Length));
-
-        // RFC 768: a sum of zero is sent as all ones, because zero says that there is none.
-        BinaryPrimitives.WriteUInt16BigEndian(datagram[ChecksumOffset..], checksum == 0 ? ushort.MaxValue : checksum);
+        BinaryPrimitives.WriteUInt16BigEndian(datagram[ChecksumOffset..], ChecksumField(checksum));
     }
+
+    /// <summary>What stands in the header for a checksum: for zero, which says that there is none, all ones, which weigh the same (RFC 768).</summary>
+    public static ushort ChecksumField(ushort checksum) => checksum == 0 ? ushort.MaxValue : checksum;
 
     /// <summary>Of an IPv4 packet: whether it carries UDP and is no fragment.</summary>
     private static bool IsWholeUdp(ReadOnlySpan<byte> packet) =>

@@ -10,7 +10,6 @@ namespace Culvert.Linux;
 public sealed unsafe class ReceiveBatch : IDisposable
 {
     private const int ControlSize = 128;
-    private const int StrideExtra = 17 * 64;
 
     // Reports about earlier datagrams interrupt a receive call, one per call; the queue itself holds the details.
     private const int MaximumInterruptions = 16;
@@ -35,7 +34,7 @@ public sealed unsafe class ReceiveBatch : IDisposable
         _memory = new NativeBlock(
             NativeBlock.SizeOf<MultiMessageHeader>(capacity) + NativeBlock.SizeOf<IoVector>(capacity)
             + NativeBlock.SizeOf<byte>(capacity * SocketAddress.SizeIPv6) + NativeBlock.SizeOf<byte>(capacity * ControlSize)
-            + NativeBlock.SizeOf<byte>(capacity * (bufferSize + StrideExtra)));
+            + NativeBlock.SizeOf<byte>(capacity * (bufferSize + PacketBuffer.Spacing)));
         _messages = _memory.Take<MultiMessageHeader>(capacity);
         IoVector* vectors = _memory.Take<IoVector>(capacity);
         _names = _memory.Take<byte>(capacity * SocketAddress.SizeIPv6);
@@ -63,8 +62,7 @@ public sealed unsafe class ReceiveBatch : IDisposable
     /// <summary>All buffers: what <see cref="OffsetOf"/> counts in.</summary>
     public Span<byte> Memory => new(_buffers, Capacity * Stride);
 
-    // Buffers of a power of two would all begin in the same lines of the cache.
-    private int Stride => BufferSize + StrideExtra;
+    private int Stride => BufferSize + PacketBuffer.Spacing;
 
     /// <summary>Datagrams that the last <see cref="Receive"/> took.</summary>
     public int Count { get; private set; }

@@ -159,14 +159,7 @@ public sealed unsafe class TunDevice : IDisposable
     }
 
     /// <summary>Gives one IP packet to the kernel, which receives it as if from a wire.</summary>
-    public TunResult Write(ReadOnlySpan<byte> packet)
-    {
-        fixed (byte* start = packet)
-        {
-            nint written = Libc.Write(_descriptor.Number, start, (nuint)packet.Length);
-            return Judge(written < 0 ? -(int)Libc.LastError : written);
-        }
-    }
+    public TunResult Write(ReadOnlySpan<byte> packet) => Write(header: default, packet);
 
     /// <inheritdoc cref="Write(ReadOnlySpan{byte})"/>
     /// <param name="header"><see cref="HeaderSize"/> octets that stand in front of it.</param>

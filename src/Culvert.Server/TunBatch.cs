@@ -22,15 +22,15 @@ internal sealed class TunBatch : IDisposable
     // A packet stands behind room for the frame's header; the offload header is read into that room.
     private const int Front = 32;
     private const int LargestPacket = 1 << 16;
-
-    // Rooms of a power of two would all begin in the same lines of the cache.
-    private const int Stride = Front + LargestPacket + (17 * 64);
+    private const int Stride = Front + LargestPacket + PacketBuffer.Spacing;
 
     private readonly PacketBuffer _buffer = new(Capacity * Stride);
     private readonly BufferRange[] _rooms = new BufferRange[Capacity];
     private readonly int[] _lengths = new int[Capacity];
     private readonly BufferRange[] _packets = new BufferRange[Capacity];
-    private int _header;
+
+    // Of the device for which the rooms were made; none yet.
+    private int _header = -1;
 
     public Span<byte> Memory => _buffer.Octets;
 
@@ -48,7 +48,7 @@ internal sealed class TunBatch : IDisposable
     /// </param>
     public bool Read(TunDevice tun, TunTransfers transfers, ref int expected)
     {
-        if (_header != tun.HeaderSize || _rooms[0].Length == 0)
+        if (_header != tun.HeaderSize)
         {
             MakeRooms(tun.HeaderSize);
         }

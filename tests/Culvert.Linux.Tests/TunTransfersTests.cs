@@ -8,7 +8,6 @@ namespace Culvert.Linux.Tests;
 /// <summary>Both ways to carry transfers out: many with one call, and one by one, as where the kernel does not allow the first.</summary>
 public class TunTransfersTests
 {
-    private const byte Icmp = 1;
     private const int Rooms = 24;
     private const int RoomSize = 2048;
 
@@ -45,14 +44,14 @@ public class TunTransfersTests
         }
 
         int[] lengths = [.. Enumerable.Repeat(-1, 5)];
-        Assert.Equal(3, transfers.Read(tun.Device, memory.Octets, AllRooms[..5], lengths));
+        Assert.Equal(3, transfers.Read(tun.Device, memory.Octets, AllRooms.AsSpan(0, 5), lengths));
         Assert.Equal([.. Enumerable.Repeat(header.Length + Ping(0).Length, 3), 0, 0], lengths);
         for (int i = 0; i < 3; i++)
         {
             Assert.Equal(i, NumberOf(memory.Octets.Slice((i * RoomSize) + header.Length, lengths[i])));
         }
 
-        Assert.Equal(0, transfers.Read(tun.Device, memory.Octets, AllRooms[..1], lengths));
+        Assert.Equal(0, transfers.Read(tun.Device, memory.Octets, AllRooms.AsSpan(0, 1), lengths));
         Assert.Equal(Errno.EAGAIN, tun.Device.LastError);
     });
 
@@ -83,7 +82,7 @@ public class TunTransfersTests
     {
         using var memory = new PacketBuffer(Rooms * RoomSize);
         _ = NetworkNamespace.Command("ip", $"link delete {tun.Device.Name}");
-        Assert.Equal(0, transfers.Read(tun.Device, memory.Octets, AllRooms[..4], new int[4]));
+        Assert.Equal(0, transfers.Read(tun.Device, memory.Octets, AllRooms.AsSpan(0, 4), new int[4]));
         Assert.Equal(Errno.EBADFD, tun.Device.LastError);
     });
 
@@ -102,7 +101,7 @@ public class TunTransfersTests
                 BufferRange where = new(memory.Octets.Length - RoomSize, ping.Length);
                 transfers.Write(tun.Device, default, memory.Octets, [where], 1);
                 transfers.Write(tun.Device, default, memory.Octets, [where], 1);
-                came += transfers.Read(tun.Device, memory.Octets, AllRooms[..8], lengths);
+                came += transfers.Read(tun.Device, memory.Octets, AllRooms.AsSpan(0, 8), lengths);
             }
         }));
         Assert.True(came >= 40_000, $"{came} answers");
@@ -162,9 +161,7 @@ public class TunTransfersTests
         ring.Submit(results);
     }
 
-    private static ReadOnlySpan<BufferRange> AllRooms => Ranges;
-
-    private static readonly BufferRange[] Ranges = [.. Enumerable.Range(0, Rooms).Select(i => new BufferRange(i * RoomSize, RoomSize))];
+    private static readonly BufferRange[] AllRooms = [.. Enumerable.Range(0, Rooms).Select(i => new BufferRange(i * RoomSize, RoomSize))];
 
     private static unsafe void Add(IoRing ring, int file) => ring.Add(IoOperation.Read, file, null, 0);
 
@@ -186,7 +183,7 @@ public class TunTransfersTests
     });
 
     private static byte[] Ping(int number) =>
-        PacketBuilder.IPv4("192.0.2.2", "192.0.2.1", Icmp, PacketBuilder.IcmpMessage(8, 0, 0x12340000u + (uint)number, new byte[64]));
+        PacketBuilder.IPv4("192.0.2.2", "192.0.2.1", PacketBuilder.Icmp, PacketBuilder.IcmpMessage(8, 0, 0x12340000u + (uint)number, new byte[64]));
 
     private static int NumberOf(ReadOnlySpan<byte> answer) => BinaryPrimitives.ReadUInt16BigEndian(answer[26..]);
 
@@ -202,7 +199,7 @@ public class TunTransfersTests
             {
                 ReadOnlySpan<byte> packet = memory.Octets.Slice(i * RoomSize, lengths[i]);
                 packet = packet.IsEmpty ? packet : packet[tun.HeaderSize..];
-                if (packet.Length > 28 && packet[0] >> 4 == 4 && packet[9] == Icmp)
+                if (packet.Length > 28 && packet[0] >> 4 == 4 && packet[9] == PacketBuilder.Icmp)
                 {
                     numbers.Add(NumberOf(packet));
                 }

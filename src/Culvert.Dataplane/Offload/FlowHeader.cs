@@ -9,7 +9,6 @@ namespace Culvert.Dataplane.Offload;
 internal readonly ref struct FlowHeader
 {
     public const int TcpChecksum = 16;
-    public const int UdpChecksum = 6;
 
     private const int TcpMinimumHeader = 20;
     private const int UdpHeader = 8;
@@ -36,7 +35,7 @@ internal readonly ref struct FlowHeader
 
     public bool HasPush => IsTcp && (Packet[Transport + 13] & Psh) != 0;
 
-    public int ChecksumOffset => IsTcp ? TcpChecksum : UdpChecksum;
+    public int ChecksumOffset => IsTcp ? TcpChecksum : UdpPacket.ChecksumOffset;
 
     /// <summary>False when the packet travels alone. It has been measured: its span is as long as its header says.</summary>
     /// <param name="packet">The packet.</param>
@@ -71,7 +70,7 @@ internal readonly ref struct FlowHeader
             // A length of its own that differs would be lost, and "no checksum" has no meaning in a run.
             case IpPacket.Udp when withUdp && packet.Length > length
                 && BinaryPrimitives.ReadUInt16BigEndian(packet[(transport + 4)..]) == packet.Length - transport
-                && BinaryPrimitives.ReadUInt16BigEndian(packet[(transport + UdpChecksum)..]) != 0:
+                && BinaryPrimitives.ReadUInt16BigEndian(packet[(transport + UdpPacket.ChecksumOffset)..]) != 0:
                 break;
             default:
                 return false;

@@ -9,9 +9,7 @@ namespace Culvert.Dataplane.Offload;
 public readonly ref struct PacketSegmenter
 {
     private const int TcpMinimumHeader = 20;
-    private const int TcpChecksum = 16;
     private const int UdpHeader = 8;
-    private const int UdpChecksum = 6;
 
     private const byte Fin = 0x01;
     private const byte Psh = 0x08;
@@ -100,11 +98,11 @@ public readonly ref struct PacketSegmenter
         _packet.Slice(_header + start, payload).CopyTo(segment[_header..]);
         WriteIp(segment, index);
         Span<byte> transport = segment[_transport..];
-        int checksum = UdpChecksum;
+        int checksum = UdpPacket.ChecksumOffset;
         if (_protocol == IpPacket.Tcp)
         {
             WriteTcp(transport, start, isFirst: index == 0, isLast: index == Count - 1);
-            checksum = TcpChecksum;
+            checksum = FlowHeader.TcpChecksum;
         }
         else
         {
@@ -113,9 +111,7 @@ public readonly ref struct PacketSegmenter
 
         BinaryPrimitives.WriteUInt16BigEndian(transport[checksum..], 0);
         ushort sum = InternetChecksum.Compute(transport, InternetChecksum.Add(_pseudo, (ushort)transport.Length));
-
-        // In UDP zero says that there is no checksum; all ones weigh the same (RFC 768).
-        BinaryPrimitives.WriteUInt16BigEndian(transport[checksum..], sum == 0 && _protocol == IpPacket.Udp ? ushort.MaxValue : sum);
+        BinaryPrimitives.WriteUInt16BigEndian(transport[checksum..], _protocol == IpPacket.Udp ? UdpPacket.ChecksumField(sum) : sum);
         return length;
     }
 
